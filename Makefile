@@ -1,0 +1,67 @@
+# Each target is a line or two that a person could type. Needs Python 3.11, 3.12 or 3.13 and, once, the network for pip.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+EXPERIMENT ?= quick
+PYTEST := $(BIN)/python -m pytest
+# The first Python on PATH of a version that we test with and that can make a virtual environment; PYTHON=... overrides it.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { echo $$name; break; }; done)
+# pip's own output without the lines that only tire: what it fetches, what it installs, what went wrong.
+SHOW := sed -u -n -E '/^ *(Downloading|Using cached|Installing|Successfully|ERROR|error)/p'
+
+.PHONY: help
+help: ## list the targets
+	@sed -n -E 's/^([a-z-]+):.*## /\1\t/p' Makefile | expand -t 14
+
+.PHONY: quick
+quick: .venv/.installed ## train three models on real digits and report, in ten minutes
+	@$(BIN)/snakemake --quiet host progress reason rules --config experiment=quick
+	@echo "The report is ready: $(CURDIR)/results/experiments/quick/report.html"
+
+.PHONY: test
+test: .venv/.installed ## the fast tests
+	$(PYTEST) -n 2 --dist loadfile
+
+.PHONY: test-slow
+test-slow: .venv/.installed ## the tests that take minutes
+	$(PYTEST) -m "slow and not gpu"
+
+.PHONY: test-gpu
+test-gpu: .venv/.installed ## the tests that need a CUDA device
+	$(PYTEST) -m gpu
+
+.PHONY: lint
+lint: .venv/.lint ## style, types, workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(PYTEST) tests/test_workflow.py -q -k lint
+
+.PHONY: bench
+bench: .venv/.installed ## measure speed, write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+.PHONY: regenerate
+regenerate: .venv/.installed ## tables, figures and report of EXPERIMENT from stored results
+	$(BIN)/snakemake regenerate --quiet host progress reason rules --config experiment=$(EXPERIMENT)
+
+.PHONY: clean
+clean: ## remove .venv and caches; data/ and results/ stay
+	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache logs build *.egg-info
+
+.venv/.installed: pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || { echo "make: no Python 3.11, 3.12 or 3.13 with its venv module found on PATH;" \
+	  "install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || { echo "Making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv; }
+	@echo "Installing the pinned packages into .venv (once; PyTorch with CUDA is about 5 GB)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[test]' 2>&1 | $(SHOW)
+	@touch $@
+
+.venv/.lint: .venv/.installed
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[lint]' 2>&1 | $(SHOW)
+	@touch $@

@@ -1,0 +1,30 @@
+# snakemake --config experiment=NAME [data=DIR] [results=DIR] [from=DIR] [device=auto] ...: all keys stand in common.smk
+import gc
+
+# Planning 2,000 runs takes a third less time without garbage collection, and no more memory (benchmarks/workflow.py).
+gc.disable()
+
+from snakemake.utils import min_version
+
+min_version("9.3")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/runs.smk"
+include: "workflow/rules/measures.smk"
+include: "workflow/rules/reporting.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        # Stored results of an experiment come with the repository; the runs' own files make sure that they are there, too.
+        run_files("metrics.json"),
+        f"{EXPERIMENT_DIR}/report.html",
+
+
+onerror:
+    print(why_jobs_failed(log), end="", file=sys.stderr)
+    # What is there becomes a report all the same, in which the other runs stand as missing.
+    shell(report_what_is_there())

@@ -1,0 +1,1 @@
+"""Benchmarks: one module each, run with `python -m benchmarks.NAME`; they print the machine, medians and spread."""

@@ -1,0 +1,118 @@
+"""The `sgad` command: one subcommand a stage. Each imports its stage when it runs, so that `--help` is instant."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sgad import __version__
+from sgad.errors import SgadError
+
+#: Subcommand -> (module, function, one line for --help).
+COMMANDS = {
+    "dataset": ("sgad.cli.data", "dataset", "Check or show a data set."),
+    "prepare": ("sgad.cli.data", "prepare", "Turn raw files into arrays and a manifest."),
+    "classifier": ("sgad.cli.measuring", "classifier", "Train the small classifiers that cfd and ccs use."),
+    "baselines": (
+        "sgad.cli.measuring",
+        "baselines",
+        "Measure real data, noise and a copy of the training set.",
+    ),
+    "train": ("sgad.cli.running", "train", "Train one run; the same command resumes it."),
+    "sample": ("sgad.cli.running", "sample", "Draw images from a trained generator."),
+    "measure": ("sgad.cli.measuring", "measure", "Compare images with a reference: FID, IS, KID, CFD, ..."),
+    "collect": ("sgad.cli.reporting", "collect", "Gather the runs of an experiment into metrics.csv."),
+    "tables": ("sgad.cli.reporting", "tables", "Write an experiment's tables (CSV, Markdown, LaTeX)."),
+    "figures": ("sgad.cli.reporting", "figures", "Draw an experiment's figures (SVG, PNG)."),
+    "report": ("sgad.cli.reporting", "report", "Write an experiment's report.html."),
+    "regenerate": ("sgad.cli.reporting", "regenerate", "Tables, figures and report from stored results."),
+    "status": ("sgad.cli.overview", "status", "Show every run of an experiment: progress, speed, failures."),
+    "config": ("sgad.cli.configuration", "config", "Show or check configurations."),
+    "doctor": ("sgad.cli.overview", "doctor", "Check this machine and estimate what an experiment costs."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose subcommands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Stages and tools"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="sgad")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Train, measure and compare spiking generative adversarial networks.
+
+    The stages, in order: prepare, train, sample, measure, collect, tables, figures, report. Each reads files and writes
+    files; `snakemake --config experiment=NAME` calls them in order for a whole experiment.
+
+    Exit codes: 0 done, 1 failed while running, 2 bad input, 130 interrupted (the same command goes on).
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    # --debug is understood wherever it stands.
+    words = [word for word in words if word != "--debug"]
+    sys.exit(_run(words, debug))
+
+
+def _run(words: list[str], debug: bool) -> int:
+    try:
+        cli.main(words, prog_name="sgad", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        return 0 if not words else 2
+    except click.ClickException as error:
+        hint = getattr(error, "ctx", None)
+        print(f"sgad: {error.format_message()}{_see_help(hint)}", file=sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("sgad: interrupted; the same command goes on where it stood", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except SgadError as error:
+        if debug:
+            raise
+        print(f"sgad: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        print(f"sgad: {_unexpected(error)}", file=sys.stderr)
+        return 2 if isinstance(error, ModuleNotFoundError) else 1
+    return 0
+
+
+def _see_help(context: click.Context | None) -> str:
+    return f" (see `{context.command_path} --help`)" if context is not None else ""
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name!r} is missing; install it with `pip install -c constraints.txt -e .`"
+    if isinstance(error, MemoryError):
+        return "this machine has too little memory for that; use a smaller batch_size or --set memory=low"
+    first = (str(error).splitlines() or [""])[0]
+    return f"unexpected {type(error).__name__}: {first}; repeat the command with --debug and report it"

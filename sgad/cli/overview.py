@@ -1,0 +1,50 @@
+"""`sgad status` and `sgad doctor`."""
+
+import json
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("experiment")
+@click.option("--results", default="results", show_default=True, type=_FOLDER, help="Folder of all results.")
+@click.option("--logs", default="logs", show_default=True, type=_FOLDER, help="Folder of the workflow's logs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list instead of a table.")
+def status(experiment: str, results: Path, logs: Path, as_json: bool) -> None:
+    """Show every run of EXPERIMENT: progress, speed, time left, and what failed why."""
+    from sgad.config.experiment import load_experiment
+    from sgad.runs.status import experiment_status, format_states
+
+    states = experiment_status(load_experiment(experiment), results, logs)
+    if as_json:
+        click.echo(json.dumps([state.as_dict() for state in states], indent=1))
+    else:
+        click.echo(format_states(states))
+
+
+@click.command()
+@click.option("--experiment", help="Estimate time, memory and disk of every run of this experiment on this machine.")
+@click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N, for the estimate.")
+@click.option("--download-weights", is_flag=True, help="Fetch the published Inception weights, checked by sha256.")
+@click.option("--weights-folder", type=_FOLDER, help="Where to put them.  [default: $TORCH_HOME/hub/checkpoints]")
+def doctor(
+    experiment: str | None, data: Path, device: str, download_weights: bool, weights_folder: Path | None
+) -> None:
+    """Check this machine: packages, engines, data sets, weights; estimate what an experiment costs."""
+    from sgad.doctor import diagnose, estimate_experiment
+
+    if download_weights:
+        from sgad.measures.weights import download_weights as fetch
+
+        click.echo(f"weights: {fetch(weights_folder)}")
+        return
+    if experiment is not None:
+        from sgad.config.experiment import load_experiment
+
+        click.echo(estimate_experiment(load_experiment(experiment), data, device))
+        return
+    click.echo(diagnose(data))

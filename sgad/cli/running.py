@@ -1,0 +1,189 @@
+"""`sgad train` and `sgad sample`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from sgad.config.compose import Resolved, load_variant, parse_settings, resolve, resolve_file
+from sgad.config.paths import find_config
+from sgad.errors import InputError, Interrupted, SgadError
+
+_FOLDER = click.Path(path_type=Path)
+
+
+def _tell(message: str) -> None:
+    click.echo(f"sgad: {message}", err=True)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A run to train, with what its file says about data and device."""
+
+    resolved: Resolved
+    raw_data: Path | None = None
+    device: str = "auto"
+
+
+@click.command()
+@click.argument("config_file", required=False, metavar="[CONFIG.yaml]", type=_FOLDER)
+@click.option("--dataset", help="Key of the data set, instead of CONFIG.yaml.")
+@click.option("--model", help="Key of the model, instead of CONFIG.yaml.")
+@click.option("--variant", default="paper", show_default=True, help="Key of the variant, instead of CONFIG.yaml.")
+@click.option("--seed", type=click.IntRange(0), help="Seed; overrides the one in CONFIG.yaml.  [default: 0]")
+@click.option("--out", "folder", type=_FOLDER, help="Run folder. [default: results/runs/DATASET/MODEL/VARIANT/seedS]")
+@click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one value; may be repeated.")
+@click.option("--device", help="auto, cpu or cuda:N.  [default: auto; an authors' file names its own]")
+@click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on from the newest checkpoint.")
+@click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
+@click.option("--record-failure", is_flag=True, help="Write a failure into run.json and exit 0 (for workflows).")
+def train(
+    config_file: Path | None,
+    dataset: str | None,
+    model: str | None,
+    variant: str,
+    seed: int | None,
+    folder: Path | None,
+    data: Path,
+    settings: tuple[str, ...],
+    device: str | None,
+    threads: int,
+    resume: bool,
+    dry_run: bool,
+    record_failure: bool,
+) -> None:
+    r"""Train one run.
+
+    CONFIG.yaml is a file of ours (`sgad config show --yaml` prints one) or one of the authors' (top key `Network`).
+    Ctrl-C or SIGTERM writes a checkpoint and exits with 130; the same command goes on from there.
+
+    \b
+    Examples:
+      sgad train --dataset digits --model sgad --variant quick --out runs/first
+      sgad train train/sgad_mnist.yaml --out runs/authors --set max_steps=100
+    """
+    wanted = _wanted(config_file, dataset, model, variant, seed, settings)
+    config = wanted.resolved.config
+    if dry_run:
+        from sgad.config.yaml_files import dump_yaml
+
+        click.echo(dump_yaml(config.model_dump(mode="json")), nl=False)
+        return
+    from sgad.training.run import TrainRequest, train_run
+    from sgad.training.run import record_failure as write_failure
+
+    request = TrainRequest(
+        config=config,
+        data_folder=_prepared_folder(config.dataset, data, wanted.raw_data),
+        folder=folder or Path("results/runs") / _key_folder(wanted),
+        device=_device(device, wanted.device),
+        threads=threads,
+        resume=resume,
+        caption_note=_variant_note(config.variant),
+    )
+    try:
+        record = train_run(request, _tell)
+    except (Interrupted, InputError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if not record_failure:
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        write_failure(request, f"{type(error).__name__}: {reason}" if not isinstance(error, SgadError) else reason)
+        _tell(f"failed and recorded: {reason}")
+        return
+    reason = f" ({record.reason})" if record.reason else ""
+    click.echo(f"{request.folder}: {record.status}{reason}, {record.steps} steps in {record.seconds:.0f} s")
+
+
+def _wanted(
+    config_file: Path | None,
+    dataset: str | None,
+    model: str | None,
+    variant: str,
+    seed: int | None,
+    settings: tuple[str, ...],
+) -> _Wanted:
+    values = parse_settings(settings)
+    if "seed" in values:
+        seed = values.pop("seed")
+    if config_file is None:
+        if not (dataset and model):
+            raise InputError("give CONFIG.yaml, or --dataset and --model (see `sgad train --help`)")
+        return _Wanted(resolve(dataset, model, variant, seed or 0, settings=values))
+    if dataset or model:
+        raise InputError(f"{config_file} names the data set and the model; leave out --dataset and --model")
+    from sgad.config.authors import is_authors_file, resolve_authors_file
+    from sgad.config.yaml_files import read_yaml
+
+    if not is_authors_file(read_yaml(config_file)):
+        return _Wanted(resolve_file(config_file, values, seed))
+    run = resolve_authors_file(config_file, values, seed)
+    for note in run.notes:
+        _tell(f"{config_file}: {note}")
+    return _Wanted(run.resolved, run.data_path, run.device)
+
+
+def _key_folder(wanted: _Wanted) -> str:
+    config = wanted.resolved.config
+    return f"{config.dataset}/{config.model}/{config.variant}/seed{config.seed}"
+
+
+def _variant_note(variant: str) -> str:
+    return load_variant(find_config("variants", variant)).note
+
+
+def _device(given: str | None, named: str) -> str:
+    """An authors' file names a GPU; without one on this machine the run goes on on the CPU, and says so."""
+    if given is not None:
+        return given
+    if named.startswith("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            _tell(f"the file names device {named}, which this machine does not have; training on the CPU")
+            return "cpu"
+    return named
+
+
+def _prepared_folder(dataset: str, data: Path, raw_data: Path | None) -> Path:
+    """Return the prepared data set, made now if its raw files are there."""
+    folder = data / dataset
+    if not (folder / "manifest.json").is_file():
+        from sgad.data.description import load_description
+        from sgad.data.prepare import prepare
+
+        _tell(f"{folder} is not prepared yet; preparing {dataset} from the files that are there")
+        prepare(load_description(dataset), [raw_data] if raw_data else [], folder)
+    return folder
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, metavar="RUN_FOLDER")
+@click.option("--num", type=click.IntRange(1), help="Images to draw.  [default: num_samples of the run]")
+@click.option(
+    "--seed", "sample_seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the latents."
+)
+@click.option(
+    "--statistics",
+    type=click.Choice(["running", "recalibrated", "batch"]),
+    help="Batch norm statistics.  [default: sampling_statistics of the run]",
+)
+@click.option("--steps", "keep_steps", is_flag=True, help="Keep the image of every time step, too.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
+def sample(
+    folder: Path,
+    num: int | None,
+    sample_seed: int,
+    statistics: str | None,
+    keep_steps: bool,
+    device: str,
+    threads: int,
+) -> None:
+    """Draw images from the generator in RUN_FOLDER into samples.npz, grid.png and, for events, sample.gif."""
+    from sgad.sampling import SampleRequest, sample_run
+
+    click.echo(sample_run(SampleRequest(folder, num, sample_seed, statistics, keep_steps, device, threads)))  # type: ignore[arg-type]

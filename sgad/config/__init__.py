@@ -1,0 +1,1 @@
+"""Configuration: one pydantic model per kind of file, composed with the origin of each value."""

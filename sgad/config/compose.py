@@ -1,0 +1,196 @@
+"""A run's configuration: model defaults < the paper's values for the data set < variant < file < `--set`.
+
+Each value keeps its origin, so that `sgad config show` can say where it came from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sgad.config.experiment import RunKey
+from sgad.config.paths import find_config
+from sgad.config.run import RUN_KEYS, Name, RunConfig
+from sgad.config.validation import require_known_keys, validated
+from sgad.config.yaml_files import parse_value, read_yaml
+from sgad.errors import InputError
+
+_IDENTITY = ("dataset", "model", "variant", "seed")
+_SETTABLE = tuple(key for key in RUN_KEYS if key not in _IDENTITY)
+Overrides = dict[str, Any]
+
+
+class ModelFile(BaseModel):
+    """configs/models/NAME.yaml: the parts of a model and the paper's values per shape and data set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    description: str = ""
+    citation: str = ""
+    defaults: Overrides = Field(default_factory=dict)
+    shapes: dict[str, Overrides] = Field(default_factory=dict, description="by CxHxW, for data sets not listed below")
+    datasets: dict[Name, Overrides] = Field(default_factory=dict)
+
+
+class VariantFile(BaseModel):
+    """configs/variants/NAME.yaml: named overrides, for all models, then for one, then for a data set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    description: str = ""
+    note: str = Field("", description="said in the caption of every result of this variant")
+    defaults: Overrides = Field(default_factory=dict)
+    models: dict[Name, Overrides] = Field(default_factory=dict)
+    datasets: dict[Name, Overrides] = Field(default_factory=dict)
+
+
+@dataclass
+class Resolved:
+    """A configuration and the origin of each of its values."""
+
+    config: RunConfig
+    origins: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def load_model(path: Path) -> ModelFile:
+    """Return a model's file, checked."""
+    content = validated(ModelFile, read_yaml(path), str(path))
+    _check_blocks(path, {"defaults": content.defaults}, content.shapes, content.datasets)
+    return content
+
+
+@cache
+def load_variant(path: Path) -> VariantFile:
+    """Return a variant's file, checked."""
+    content = validated(VariantFile, read_yaml(path), str(path))
+    _check_blocks(path, {"defaults": content.defaults}, content.models, content.datasets)
+    return content
+
+
+def _check_blocks(path: Path, *groups: Mapping[str, Overrides]) -> None:
+    for group in groups:
+        for name, overrides in group.items():
+            require_known_keys(overrides, _SETTABLE, f"{path} ({name})")
+
+
+@cache
+def dataset_shape(path: Path) -> str:
+    """Return "CxHxW" from a data set's description, or an empty string if it names no shape."""
+    shape = read_yaml(path).get("shape")
+    return "x".join(str(size) for size in shape) if isinstance(shape, list) else ""
+
+
+def resolve(
+    dataset: str,
+    model: str,
+    variant: str = "paper",
+    seed: int = 0,
+    *,
+    file_values: Mapping[str, Any] | None = None,
+    source: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> Resolved:
+    """Compose one run's configuration.
+
+    Parameters
+    ----------
+    file_values
+        Values of a run file, which override the variant; `source` names that file.
+    settings
+        Values of `--set`, which override everything.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a key is unknown, or a value is not allowed.
+    """
+    model_path, variant_path = find_config("models", model), find_config("variants", variant)
+    shape = dataset_shape(find_config("datasets", dataset))
+    model_file, variant_file = load_model(model_path), load_variant(variant_path)
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        (f"{_short(model_path)}", model_file.defaults),
+        (f"{_short(model_path)} shapes.{shape}", model_file.shapes.get(shape, {})),
+        (f"{_short(model_path)} datasets.{dataset}", model_file.datasets.get(dataset, {})),
+        (f"{_short(variant_path)}", variant_file.defaults),
+        (f"{_short(variant_path)} models.{model}", variant_file.models.get(model, {})),
+        (f"{_short(variant_path)} datasets.{dataset}", variant_file.datasets.get(dataset, {})),
+        (source, {key: value for key, value in (file_values or {}).items() if key not in _IDENTITY}),
+        ("--set", settings or {}),
+    ]
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(_SETTABLE, "default")
+    for origin, layer in layers:
+        require_known_keys(layer, _SETTABLE, origin)
+        for key, value in layer.items():
+            values[key] = _merged_quirks(values.get(key), value) if key == "quirks" else value
+            origins[key] = origin
+    named = {"dataset": dataset, "model": model, "variant": variant, "seed": seed}
+    config = validated(RunConfig, {**named, **values}, source or f"{dataset}/{model}/{variant}", origins)
+    return Resolved(config, origins)
+
+
+def _merged_quirks(before: Any, value: Any) -> Any:
+    """A mapping of switches adds to a mapping before it; a preset replaces all."""
+    return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def _short(path: Path) -> str:
+    return f"configs/{path.parent.name}/{path.name}"
+
+
+def resolve_run(key: RunKey) -> RunConfig:
+    """Return the configuration of one run of an experiment."""
+    return resolve(key.dataset, key.model, key.variant, key.seed).config
+
+
+def run_hash(key: RunKey) -> str:
+    """Return the hash of a run's configuration, as its checkpoints and the workflow carry it."""
+    return resolve_run(key).hash()
+
+
+def parse_settings(pairs: tuple[str, ...] | list[str]) -> dict[str, Any]:
+    """Turn `key=value` strings of `--set` into values; `quirks.name=true` sets one switch."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise InputError(f"--set takes key=value, got {pair!r}; for example --set time_steps=4")
+        value = parse_value(text)
+        if key.startswith("quirks."):
+            switches = settings.setdefault("quirks", {})
+            if not isinstance(switches, dict):
+                raise InputError(f"--set {pair}: quirks is already set as a whole; use one of the two forms")
+            switches[key.removeprefix("quirks.")] = value
+        else:
+            require_known_keys({key: value}, (*_SETTABLE, "seed"), "--set")
+            settings[key] = value
+    return settings
+
+
+def resolve_file(path: Path | str, settings: Mapping[str, Any] | None = None, seed: int | None = None) -> Resolved:
+    """Compose the configuration that a run file of ours asks for (keys of RunConfig; dataset and model are needed)."""
+    content = read_yaml(path)
+    require_known_keys(content, RUN_KEYS, str(path))
+    for key in ("dataset", "model"):
+        if not isinstance(content.get(key), str):
+            raise InputError(f"{path}: key {key!r} is missing or not a name; add for example `{key}: {_EXAMPLE[key]}`")
+    given_seed = content.get("seed", 0) if seed is None else seed
+    return resolve(
+        content["dataset"],
+        content["model"],
+        str(content.get("variant", "paper")),
+        given_seed,
+        file_values=content,
+        source=str(path),
+        settings=settings,
+    )
+
+
+_EXAMPLE = {"dataset": "mnist", "model": "sgad"}

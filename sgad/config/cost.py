@@ -1,0 +1,42 @@
+"""What a training run will take, roughly and without torch: for the resources that a cluster is asked for.
+
+`sgad doctor --experiment` measures instead. Both numbers are meant to be enough, not close: a job that hits its limit
+writes a checkpoint and goes on with twice as much.
+"""
+
+from collections.abc import Sequence
+
+from sgad.config.run import RunConfig
+
+PIXELS = 28 * 28
+#: Seconds of an update pair for one image, one step and 28x28 pixels: plain torch on one CPU core, and a small GPU.
+SECONDS_CPU, SECONDS_GPU = 5e-3, 2e-4
+#: Activations and gradients of both networks for the same, in MB.
+ACTIVATIONS_MB = 1.0
+#: torch, the libraries and the data that are looked at.
+PROCESS_MB = 1500.0
+SHORTEST_MINUTES = 10
+
+
+def num_steps(config: RunConfig, num_images: int) -> int:
+    """Return how many update pairs the run makes on a training split of `num_images`."""
+    whole, rest = divmod(num_images, config.batch_size)
+    steps = config.epochs * (whole + (1 if rest and not config.drop_last else 0))
+    return steps if config.max_steps is None else min(steps, config.max_steps)
+
+
+def _volume(config: RunConfig, shape: Sequence[int]) -> float:
+    """Return batch x time x pixels, with a 28x28 image at one time step as the unit."""
+    return config.batch_size * config.time_steps * shape[-2] * shape[-1] / PIXELS
+
+
+def estimated_minutes(config: RunConfig, shape: Sequence[int], num_images: int, on_gpu: bool) -> int:
+    """Return a time in minutes in which the run should be done; shape is (C, H, W)."""
+    seconds = num_steps(config, num_images) * _volume(config, shape) * (SECONDS_GPU if on_gpu else SECONDS_CPU)
+    return SHORTEST_MINUTES + round(seconds * config.critic_steps / 60)
+
+
+def estimated_mb(config: RunConfig, shape: Sequence[int]) -> int:
+    """Return the memory in MB (10^6 bytes) that the run should not exceed; shape is (C, H, W)."""
+    share = 0.4 if config.memory == "low" else 1.0
+    return round(PROCESS_MB + share * ACTIVATIONS_MB * _volume(config, shape))

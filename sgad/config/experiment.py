@@ -1,0 +1,118 @@
+"""Experiments: which runs, measures, tables and figures belong together."""
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sgad.config.paths import find_config
+from sgad.config.run import Name
+from sgad.config.validation import validated
+from sgad.config.yaml_files import read_yaml
+from sgad.errors import InputError
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+DEFAULT_MEASURES = ("cfd", "ccs", "kid_classifier", "precision_classifier", "recall_classifier")
+
+
+class RunKey(NamedTuple):
+    """What names a run, and its folder under results/runs/."""
+
+    dataset: str
+    model: str
+    variant: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Return dataset/model/variant/seedS."""
+        return f"{self.dataset}/{self.model}/{self.variant}/seed{self.seed}"
+
+
+class RunBlock(BaseModel):
+    """A product of data sets, models, variants and seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    datasets: tuple[Name, ...] = Field(min_length=1)
+    models: tuple[Name, ...] = Field(min_length=1)
+    variants: tuple[Name, ...] = ("paper",)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
+
+    def product(self) -> list[RunKey]:
+        """Return the runs of the product, in the order of the lists."""
+        return [
+            RunKey(dataset, model, variant, seed)
+            for dataset in self.datasets
+            for model in self.models
+            for variant in self.variants
+            for seed in self.seeds
+        ]
+
+
+class ExperimentConfig(BaseModel):
+    """One file of configs/experiments/."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    title: str = Field(min_length=1)
+    description: str = ""
+    note: str = Field("", description="said in every caption, for example that the recipe is not the paper's")
+    datasets: tuple[Name, ...] = ()
+    models: tuple[Name, ...] = ()
+    variants: tuple[Name, ...] = ("paper",)
+    seeds: tuple[Seed, ...] = (0,)
+    runs: tuple[RunBlock, ...] = Field((), description="further products, beside or instead of the four lists")
+    measures: tuple[Name, ...] = Field(DEFAULT_MEASURES, min_length=1)
+    baselines: bool = Field(True, description="measure real data, noise and a copy of the training set, too")
+    num_samples: int = Field(5000, ge=2, description="images drawn from each model for the measures")
+    tables: tuple[Literal["results", "runs"], ...] = ("results", "runs")
+    figures: tuple[Literal["curves", "bars", "samples", "activity", "evolution"], ...] = (
+        "curves",
+        "bars",
+        "samples",
+    )
+
+    @model_validator(mode="after")
+    def _has_runs(self) -> "ExperimentConfig":
+        if bool(self.datasets) != bool(self.models):
+            raise ValueError("datasets and models go together; give both or use runs")
+        keys = self.run_keys()
+        if not keys:
+            raise ValueError("no runs are listed; give datasets and models, or runs")
+        if len(set(keys)) < len(keys):
+            raise ValueError("a run is listed twice; make datasets, models, variants, seeds and runs disjoint")
+        return self
+
+    def run_keys(self) -> list[RunKey]:
+        """Return every run of the experiment."""
+        blocks = list(self.runs)
+        if self.datasets and self.models:
+            blocks.insert(
+                0,
+                RunBlock(datasets=self.datasets, models=self.models, variants=self.variants, seeds=self.seeds),
+            )
+        return [key for block in blocks for key in block.product()]
+
+    def dataset_keys(self) -> list[str]:
+        """Return the data sets of all runs, each once, in order."""
+        return list(dict.fromkeys(key.dataset for key in self.run_keys()))
+
+
+def load_experiment(name_or_path: str) -> ExperimentConfig:
+    """Return an experiment by its name in configs/experiments/ or by the path of its file.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the file is wrong.
+    """
+    is_path = name_or_path.endswith((".yaml", ".yml"))
+    path = Path(name_or_path) if is_path else find_config("experiments", name_or_path)
+    content = read_yaml(path)
+    content.setdefault("name", path.stem)
+    experiment = validated(ExperimentConfig, content, str(path))
+    if experiment.name != path.stem:
+        raise InputError(f"{path}: name is {experiment.name!r} but the file is called {path.name}; make them equal")
+    return experiment

@@ -1,0 +1,90 @@
+"""The 5-byte event format of N-MNIST, read and written without a loop.
+
+An event is x (8 bits), y (8), polarity (1, ON = 1) and time in microseconds (23), big-endian. y = 240 marks
+an overflow of the clock: this and all later events lie 2^13 us later (as tonic reads it).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgad.errors import InputError
+
+SENSOR = 34
+EVENT_BYTES = 5
+_OVERFLOW_Y = 240
+_OVERFLOW_US = 2**13
+_MAX_US = 2**23 - 1
+Integers = NDArray[np.int64]
+
+
+class Events(NamedTuple):
+    """Events in the order of time: x, y in pixels, t in microseconds, p 1 for ON; each int64 (N,)."""
+
+    x: Integers
+    y: Integers
+    t: Integers
+    p: Integers
+
+
+def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
+    """Return the events of one file.
+
+    Raises
+    ------
+    InputError
+        If the file is empty or cut off, or events lie outside the sensor or back in time.
+    """
+    if not content or len(content) % EVENT_BYTES:
+        what = "is empty" if not content else f"has {len(content) % EVENT_BYTES} bytes after its last whole event"
+        raise InputError(f"{label} {what}; events take {EVENT_BYTES} bytes each, fetch the file again")
+    # One row a byte, contiguous, so that every column of events is, too.
+    raw = np.frombuffer(content, np.uint8).reshape(-1, EVENT_BYTES).T.astype(np.int64, order="C")
+    time = (raw[2] & 127) << 16 | raw[3] << 8 | raw[4]
+    events = Events(raw[0], raw[1], time, raw[2] >> 7)
+    overflow = raw[1] == _OVERFLOW_Y
+    if overflow.any():
+        events = events._replace(t=time + np.cumsum(overflow) * _OVERFLOW_US)
+        events = Events(*(part[~overflow] for part in events))
+    _check(events, label, sensor)
+    return events
+
+
+def _check(events: Events, label: str, sensor: int) -> None:
+    if not len(events.t):
+        raise InputError(f"{label} holds no events; fetch it again or remove it")
+    outside = np.flatnonzero((events.x >= sensor) | (events.y >= sensor))
+    if len(outside):
+        first = outside[0]
+        raise InputError(
+            f"{label}: event {first} lies at x {events.x[first]}, y {events.y[first]}, outside of"
+            f" {sensor}x{sensor} pixels; it is another kind of file, or damaged"
+        )
+    backwards = np.flatnonzero(np.diff(events.t) < 0)
+    if len(backwards):
+        first = backwards[0] + 1
+        raise InputError(
+            f"{label}: event {first} at {events.t[first]} us comes after one at {events.t[first - 1]} us;"
+            " events must be in the order of time, fetch the file again"
+        )
+
+
+def encode_events(events: Events) -> bytes:
+    """Return the content of a file that `decode_events` reads back exactly.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit the format.
+    """
+    limits = (256, _OVERFLOW_Y, _MAX_US + 1, 2)
+    if not all(len(part) == len(events.t) for part in events) or not all(
+        ((part >= 0) & (part < limit)).all() for part, limit in zip(events, limits, strict=True)
+    ):
+        raise ValueError(f"events must have x < 256, y < {_OVERFLOW_Y}, p 0 or 1, and t up to {_MAX_US} us")
+    raw = np.empty((len(events.t), EVENT_BYTES), np.uint8)
+    raw[:, 0], raw[:, 1] = events.x, events.y
+    raw[:, 2] = events.p << 7 | events.t >> 16
+    raw[:, 3], raw[:, 4] = events.t >> 8 & 255, events.t & 255
+    return raw.tobytes()

@@ -1,0 +1,92 @@
+"""Where raw data may lie, and the first place that has it."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sgad.data.description import DatasetConfig, remedy
+from sgad.data.sources.base import RawData, limited
+from sgad.data.sources.registry import reader_of
+from sgad.data.trees import is_archive
+from sgad.errors import InputError
+
+#: Sources that would take any images for theirs: a folder for raw data in general is not searched as a whole.
+_GREEDY = ("image-folder", "npz")
+
+
+def default_dirs() -> list[Path]:
+    """Return the folders for raw data: $SGAD_DATA, ./data/raw, ~/.cache/sgad, and the current folder."""
+    given = [Path(part) for part in os.environ.get("SGAD_DATA", "").split(os.pathsep) if part]
+    return [*given, Path("data/raw"), Path.home() / ".cache" / "sgad", Path()]
+
+
+def search_dirs(given: Sequence[Path | str] = ()) -> list[Path]:
+    """Return the folders to search: those given with --from and no others, or else the default ones.
+
+    Raises
+    ------
+    InputError
+        If a given one does not exist.
+    """
+    paths = [Path(folder).expanduser() for folder in given]
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"--from {path} does not exist; give the folder or archive that holds the data")
+    return paths or default_dirs()
+
+
+def candidates(description: DatasetConfig, dirs: Sequence[Path]) -> list[Path]:
+    """Return the folders and archives that may hold the data, most specific first, each once."""
+    general = {folder.resolve() for folder in default_dirs()}
+    greedy = description.source in _GREEDY
+    found: list[Path] = []
+    for folder in dirs:
+        found += [folder / Path(place).expanduser() for place in description.places if not Path(place).is_absolute()]
+        if not (greedy and folder.resolve() in general) and folder.resolve() != Path().resolve():
+            found.append(folder)
+    if any(folder.resolve() in general for folder in dirs):
+        found += [Path(place).expanduser() for place in description.places if Path(place).expanduser().is_absolute()]
+    return list(dict.fromkeys(path for path in found if path.is_dir() or is_archive(path)))
+
+
+def locate(
+    description: DatasetConfig, dirs: Sequence[Path], *, download: bool = False, workers: int | None = None
+) -> RawData:
+    """Return the raw data at the first place that has it.
+
+    Raises
+    ------
+    InputError
+        If no place has it, with the places searched and the remedy; or if the first that has it is broken.
+    """
+    if description.source == "sklearn-digits":
+        from sgad.data.sources.digits import read_digits
+
+        return limited(read_digits(description), description)
+    if description.source == "simulated-events":
+        from sgad.data.sources.simulated import read_simulated
+
+        return limited(read_simulated(description, dirs, workers=workers), description)
+    read = reader_of(description, download=download)
+    places = candidates(description, dirs)
+    for place in places:
+        data = read(place, description)
+        if data is not None:
+            return limited(data, description)
+    searched = ", ".join(str(folder) for folder in dirs if str(folder) != ".") or "the current folder"
+    looked = f" (also in {', '.join(description.places)} below)" if description.places else ""
+    raise InputError(f"{description.name}: no files found in {searched}{looked}; {remedy(description)}")
+
+
+def download_dir(dirs: Sequence[Path]) -> Path:
+    """Return where downloads go: the first folder searched."""
+    first = dirs[0] if dirs else Path("data/raw")
+    if first.is_file():
+        raise InputError(f"--from {first} is a file, so that downloads have no folder; give a folder")
+    return first
+
+
+def scratch_name(target: Path) -> Path:
+    """Make and return a temporary folder beside `target`, so that moving it there is one rename."""
+    return Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))

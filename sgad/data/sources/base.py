@@ -1,0 +1,121 @@
+"""What every reader returns, and what several of them need."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgad.data.description import DatasetConfig
+from sgad.errors import InputError
+from sgad.runs.seeds import stream_seed
+
+Labels = NDArray[np.int64]
+#: Images that one block of an in-memory array holds.
+BLOCK = 4096
+#: The share that becomes the test split where the data has none and the description is silent.
+DEFAULT_TEST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class RawSplit:
+    """`blocks()` yields `count` preprocessed samples, uint8 (n, C, H, W) or float32 (n, T, C, H, W)."""
+
+    count: int
+    labels: Labels | None
+    blocks: Callable[[], Iterator[NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class RawData:
+    """What a reader found.
+
+    `sizes` lists the files that were read (below `root`); `notes` says in words what form they have.
+    """
+
+    root: Path
+    splits: dict[str, RawSplit]
+    sizes: dict[str, int] = field(default_factory=dict)
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def array_split(
+    array: NDArray[Any],
+    labels: Labels | None,
+    fit: Callable[[NDArray[Any]], NDArray[Any]] = lambda block: block,
+) -> RawSplit:
+    """Return a split over an array in memory; `fit` preprocesses one block."""
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        for start in range(0, len(array), BLOCK):
+            yield fit(array[start : start + BLOCK])
+
+    return RawSplit(len(array), labels, blocks)
+
+
+def check_labels(labels: NDArray[Any], count: int, label: str, classes: tuple[str, ...] | None) -> Labels:
+    """Return labels as int64 (N,).
+
+    Raises
+    ------
+    InputError
+        If their number, type or range is wrong.
+    """
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"{label} must be whole numbers of shape (N,), found {labels.dtype} {labels.shape}")
+    if len(labels) != count:
+        raise InputError(f"{label} has {len(labels)} labels for {count} images; the two must come from one data set")
+    if count and (labels.min() < 0 or (classes is not None and labels.max() >= len(classes))):
+        highest = "" if classes is None else f" to {len(classes) - 1}"
+        raise InputError(f"{label} holds {labels.min()} to {labels.max()}, labels go from 0{highest}; mend them")
+    return labels.astype(np.int64)
+
+
+def cut_off_test(count: int, labels: Labels | None, description: DatasetConfig, label: str) -> dict[str, Labels]:
+    """Return the indices of a train and a test split, drawn once and for all, equal shares of each class."""
+    size = DEFAULT_TEST_SHARE if description.test_size is None else description.test_size
+    number = round(size * count) if size < 1 else int(size)
+    if not 0 < number < count:
+        raise InputError(
+            f"{label} has {count} samples, of which test_size {size} would take {number} for the test split;"
+            " both splits need at least one sample"
+        )
+    generator = np.random.default_rng(stream_seed(description.name, "test split"))
+    # Ranks within a class, spread over [0, 1): the smallest `number` are an equal share of each class.
+    groups = np.zeros(count, np.int64) if labels is None else labels
+    order = generator.permutation(count)
+    position = np.empty(count)
+    for group in np.unique(groups):
+        members = order[groups[order] == group]
+        position[members] = (np.arange(len(members)) + generator.random()) / len(members)
+    test = np.sort(np.argsort(position, kind="stable")[:number])
+    return {"train": np.setdiff1d(np.arange(count), test), "test": test}
+
+
+def limited(data: RawData, description: DatasetConfig) -> RawData:
+    """Return the data cut to the description's `max_samples`, if it has any."""
+    if description.max_samples is None:
+        return data
+    limits: Mapping[Any, int] = description.max_samples
+    splits = {name: _first(split, limits.get(name)) for name, split in data.splits.items()}
+    return replace(data, splits=splits)
+
+
+def _first(split: RawSplit, limit: int | None) -> RawSplit:
+    if limit is None or limit >= split.count:
+        return split
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        left = limit
+        for block in split.blocks():
+            yield block[:left]
+            left -= len(block[:left])
+            if not left:
+                return
+
+    return RawSplit(limit, None if split.labels is None else split.labels[:limit], blocks)

@@ -1,0 +1,188 @@
+"""What this machine can do, and what an experiment would cost on it, before anything is started."""
+
+import importlib.util
+import multiprocessing
+import multiprocessing.connection
+import shutil
+import statistics
+import time
+from collections import Counter
+from pathlib import Path
+
+from sgad.config.compose import resolve_run
+from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.config.run import RunConfig
+from sgad.errors import InputError, RunFailure
+from sgad.runs import provenance
+from sgad.runs.files import read_json
+
+NEEDED = (
+    "torch",
+    "torchvision",
+    "snakemake",
+    "pandas",
+    "seaborn",
+    "pydantic",
+    "safetensors",
+    "sklearn",
+    "numba",
+)
+MEASURED_STEPS = 3
+#: What a run folder keeps beside its samples, in MB: grids, history, records.
+SMALL_FILES_MB = 2.0
+
+
+def diagnose(data: Path) -> str:
+    """Return a report on machine, packages, GPU, prepared data and weights, one line each."""
+    lines = [
+        f"machine: {provenance.machine()}",
+        f"free disk here: {shutil.disk_usage('.').free / 1e9:.1f} GB",
+    ]
+    versions = provenance.versions()
+    lines.append("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    lines.append(
+        "packages: all present"
+        if not missing
+        else f"packages missing: {', '.join(missing)}; run `pip install -c constraints.txt -e .`"
+    )
+    if "torch" not in missing:
+        lines.append(_accelerator())
+    prepared = sorted(path.parent.name for path in data.glob("*/manifest.json"))
+    lines.append(f"prepared data sets in {data}: {', '.join(prepared) or 'none; run `sgad prepare digits`'}")
+    lines.append(_weights())
+    return "\n".join(lines)
+
+
+def _accelerator() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return f"accelerator: none; {torch.get_num_threads()} CPU threads"
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return "accelerators: " + ", ".join(f"cuda:{index} {name}" for index, name in enumerate(names))
+
+
+def _weights() -> str:
+    from sgad.measures.weights import find_inception_weights
+
+    found = find_inception_weights()
+    return f"Inception weights: {found}" if found else "Inception weights: absent; `sgad doctor --download-weights`"
+
+
+def estimate_experiment(experiment: ExperimentConfig, data: Path, device: str) -> str:
+    """Return a table of time, memory and disk for every kind of run, from a few measured steps each."""
+    kinds: Counter[RunKey] = Counter(key._replace(seed=0) for key in experiment.run_keys())
+    lines = [
+        f"{'run':<44}  {'runs':>4}  {'s/step':>7}  {'steps':>8}  {'hours a run':>11}  {'memory GB':>9}  {'disk MB':>7}"
+    ]
+    total_hours = total_disk = 0.0
+    for key, count in kinds.items():
+        config = resolve_run(key)
+        shape, length = _shape_and_length(config, data)
+        seconds, memory = measure_in_subprocess(config, shape, device)
+        steps = _steps(config, length)
+        hours = seconds * steps / 3600
+        disk = _disk_mb(experiment, shape, config)
+        total_hours, total_disk = total_hours + hours * count, total_disk + disk * count
+        lines.append(
+            f"{key.folder.rsplit('/', 1)[0]:<44}  {count:>4}  {seconds:>7.3f}  {steps:>8}  {hours:>11.2f}"
+            f"  {memory / 1e3:>9.2f}  {disk:>7.0f}"
+        )
+    lines.append(
+        f"in all: {total_hours:.1f} hours one after the other, {total_disk / 1e3:.1f} GB of disk,"
+        f" {shutil.disk_usage('.').free / 1e9:.1f} GB free here"
+    )
+    return "\n".join(lines)
+
+
+def _shape_and_length(config: RunConfig, data: Path) -> tuple[tuple[int, ...], int]:
+    """Return (C, H, W) and the length of the training split, from the manifest or the description."""
+    manifest = data / config.dataset / "manifest.json"
+    if manifest.is_file():
+        content = read_json(manifest)
+        return tuple(content["shape"]), int(content["counts"]["train"])
+    from sgad.data.description import load_description
+
+    description = load_description(config.dataset)
+    if description.counts is None or description.shape is None:
+        raise InputError(
+            f"{config.dataset} is not prepared and its description names no counts; run `sgad prepare {config.dataset}`"
+        )
+    return tuple(description.shape), int(description.counts["train"])
+
+
+def _steps(config: RunConfig, length: int) -> int:
+    whole, rest = divmod(length, config.batch_size)
+    steps = config.epochs * (whole + (1 if rest and not config.drop_last else 0))
+    return steps if config.max_steps is None else min(steps, config.max_steps)
+
+
+def _disk_mb(experiment: ExperimentConfig, shape: tuple[int, ...], config: RunConfig) -> float:
+    channels, height, width = shape
+    images = experiment.num_samples * channels * height * width * (config.time_steps if channels == 2 else 1) / 1e6
+    return images + weights_mb(config, shape) + SMALL_FILES_MB
+
+
+def weights_mb(config: RunConfig, shape: tuple[int, ...]) -> float:
+    """Return the size of both networks in MB; a checkpoint holds up to four times as much."""
+    from sgad.models.registry import build_discriminator, build_generator
+
+    modules = (build_generator(config, shape), build_discriminator(config, shape))
+    return (
+        sum(value.numel() * value.element_size() for module in modules for value in module.state_dict().values()) / 1e6
+    )
+
+
+def measure_in_subprocess(config: RunConfig, shape: tuple[int, ...], device: str) -> tuple[float, float]:
+    """Return (median seconds of an update pair, peak memory in MB), measured in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(config, shape, device, sender))
+    process.start()
+    sender.close()
+    try:
+        measured: tuple[float, float] = receiver.recv()
+    except EOFError as error:
+        raise RunFailure(f"measuring {config.dataset}/{config.model} failed; see the lines above") from error
+    finally:
+        process.join()
+    return measured
+
+
+def _measure(
+    config: RunConfig, shape: tuple[int, ...], device: str, sender: multiprocessing.connection.Connection
+) -> None:
+    import torch
+
+    from sgad.training.run import choose_device, new_networks, set_threads
+    from sgad.training.step import update_pair
+
+    place = choose_device(device)
+    set_threads(0)
+    networks = new_networks(config, shape, place)
+    random = torch.Generator(place).manual_seed(0)
+    dtype = getattr(torch, config.dtype)
+    frames = (config.time_steps,) if shape[0] == 2 else ()
+    real = torch.rand(*frames, config.batch_size, *shape, generator=random, device=place, dtype=dtype)
+    seconds = []
+    for step in range(MEASURED_STEPS + 1):
+        z = torch.randn(config.batch_size, config.latent_dim, generator=random, device=place, dtype=dtype)
+        begun = time.perf_counter()
+        update_pair(
+            networks.generator,
+            networks.discriminator,
+            networks.optimiser_generator,
+            networks.optimiser_discriminator,
+            real,
+            z,
+            config,
+            step=step,
+            random=random,
+        )
+        if place.type == "cuda":
+            torch.cuda.synchronize(place)
+        seconds.append(time.perf_counter() - begun)
+    # The first step compiles and allocates.
+    memory = torch.cuda.max_memory_allocated(place) / 1e6 if place.type == "cuda" else provenance.peak_memory_mb()
+    sender.send((statistics.median(seconds[1:]), memory))

@@ -1,0 +1,45 @@
+"""The three ways in which a stage may end other than well, each with its exit code.
+
+The command line turns them into one sentence on standard error; library code raises them and prints nothing.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SgadError(Exception):
+    """Base of the errors that carry one sentence for the user."""
+
+    exit_code = 1
+
+
+class InputError(SgadError):
+    """Bad input: the sentence names the file or field, the value and the remedy. Exit code 2."""
+
+    exit_code = 2
+
+
+class RunFailure(SgadError):
+    """A stage failed while it ran, for a reason that its input does not explain. Exit code 1."""
+
+    exit_code = 1
+
+
+class Interrupted(SgadError):
+    """A signal stopped the stage; the same command goes on where it stood. Exit code 130."""
+
+    exit_code = 130
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the nearest choice, or an empty string if none is near."""
+    match = difflib.get_close_matches(word, sorted(choices), n=1, cutoff=0.5)
+    return f", did you mean {match[0]!r}?" if match else ""
+
+
+def require_choice(field: str, value: str, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`; raise InputError with the allowed ones otherwise."""
+    allowed = sorted(choices)
+    if value not in allowed:
+        raise InputError(f"{field} must be one of {', '.join(allowed)}, got {value!r}{nearest(value, allowed)}")
+    return value

@@ -1,0 +1,84 @@
+"""Rows that give a scale to every table: real training images, uniform noise, a copy of the training set."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sgad.measures.files import open_split
+from sgad.measures.images import EventView, ImageSet, Indices
+from sgad.measures.measure import Options, measure
+from sgad.measures.networks import Sources
+from sgad.measures.plan import NEAREST
+from sgad.runs.files import read_json, write_json
+
+NOISE_SEED = 20230522
+
+
+def noise_images(shape: tuple[int, ...], count: int, seed: int = NOISE_SEED) -> ImageSet:
+    """Return uniform noise; an image depends on `seed` and its index alone, in whatever order it is read."""
+
+    def read(wanted: Indices) -> Any:
+        rows = [np.random.default_rng((seed, int(index))).integers(0, 256, shape, np.uint8) for index in wanted]
+        return np.stack(rows)
+
+    return ImageSet("noise", count, shape, read)
+
+
+def baselines(
+    data_folder: Path | str,
+    measures: Sequence[str],
+    *,
+    num: int = 5000,
+    extractor: str | None = None,
+    protocol: str = "clean",
+    event_view: EventView = "mean",
+    options: Options | None = None,
+) -> dict[str, Any]:
+    """Measure real training images, noise and copied training images, at most `num`, against the reference.
+
+    Returns metrics.json's content; each row has a `model`: `real_train` is what a perfect generator would get
+    (the floor), `noise` the ceiling. `train_copy` gets the floor, too: only `nearest_neighbour` (0: copies;
+    near 1: new images), which is always added, tells it from a good model. Training images leave out
+    themselves there.
+    """
+    data = Path(data_folder)
+    train = open_split(data, "train")
+    reference = open_split(data)
+    if options is None:
+        split = str(read_json(data / "manifest.json").get("reference_split", "test"))
+        sources = Sources(data, event_view=event_view)
+        options = Options(sources, event_view, cache=data / "features", split=split)
+    wanted = tuple(dict.fromkeys((*measures, NEAREST)))
+    real = replace(train.random_subset(num, seed=0), name="real_train")
+    models = {
+        "real_train": real,
+        "noise": noise_images(reference.shape, num),
+        "train_copy": replace(train.random_subset(num, seed=1), name="train_copy"),
+    }
+    document: dict[str, Any] = {"metrics": []}
+    for model, images in models.items():
+        found = measure(
+            images,
+            reference,
+            wanted,
+            extractor=extractor,
+            protocol=protocol,
+            training=train,
+            samples_are_training=model == "real_train",
+            options=options,
+        )
+        document |= {"reference": found["reference"] | {"name": data.name}}
+        document["metrics"] += [{"model": model} | row for row in found["metrics"]]
+    return document
+
+
+def baselines_to_file(
+    data_folder: Path | str, measures: Sequence[str], out: Path | str, *, num: int = 5000
+) -> dict[str, Any]:
+    """Measure the baselines of a prepared data set and write them; return what was written."""
+    document = baselines(data_folder, measures, num=num)
+    write_json(out, document)
+    return document

@@ -1,0 +1,251 @@
+"""Frechet autoencoder distance: the FSVAE paper's encoder (published weights), and one of our own.
+
+Kamata, Mukuta and Harada 2022, "Fully Spiking Variational Autoencoder" (AAAI); code
+kamata1729/FullySpikingVAE, commit ffadb3d. Its protocol leaves batch norm in training mode, so that each
+batch of 256 is normalised by itself: shifts that a whole batch shares vanish. `fad_fsvae` is that, for
+comparison with papers; `fad_eval` the same network in evaluation mode.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sgad.errors import InputError
+from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
+from sgad.measures.extractors.classifier import empty_network, initialise
+from sgad.measures.files import open_split
+from sgad.measures.images import EVENT_VIEWS, Bytes, EventView
+from sgad.runs.files import atomic_write, sha256_of
+from sgad.runs.progress import Progress
+
+#: The published protocol.
+BATCH = 256
+GENERATED = 5120
+#: Start and end of the SHA-256 of the released fashion_64.pth, and the SHA-256 of its encoder as safetensors.
+PUBLISHED_PTH = {"fashion_64.pth": ("234f4335d9da", "89e8")}
+OWN = "autoencoder.safetensors"
+OWN_IMAGES_SEEN = 40_000
+OWN_TRAINING_IMAGES = 20_000
+OWN_LATENT = 64
+
+
+class Encoder(nn.Module):
+    """Images (B, C, S, S) in [-1, 1] to latents: [conv 3x3 / 2, batch norm, LeakyReLU 0.01] x depth, linear."""
+
+    def __init__(self, channels: int, depth: int, latent: int) -> None:
+        super().__init__()
+        widths = [channels, *(32 * 2**level for level in range(depth))]
+        self.encoder = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(low, high, 3, stride=2, padding=1), nn.BatchNorm2d(high), nn.LeakyReLU(0.01))
+                for low, high in pairwise(widths)
+            )
+        )
+        self.latent_layer = nn.Linear(widths[-1] * 4, latent)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the latents (B, latent)."""
+        latents: Tensor = self.latent_layer(self.encoder(images).flatten(1))
+        return latents
+
+
+class Autoencoder(nn.Module):
+    """Our own: the same encoder, with a decoder that mirrors it."""
+
+    def __init__(self, channels: int, depth: int, latent: int) -> None:
+        super().__init__()
+        self.body = Encoder(channels, depth, latent)
+        widths = [32 * 2**level for level in reversed(range(depth))]
+        self.spread = nn.Linear(latent, widths[0] * 4)
+        self.decoder = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.Upsample(scale_factor=2),
+                    nn.Conv2d(low, high, 3, padding=1),
+                    nn.BatchNorm2d(high),
+                    nn.LeakyReLU(0.01),
+                )
+                for low, high in zip(widths, [*widths[1:], 32], strict=True)
+            )
+        )
+        self.pixels = nn.Conv2d(32, channels, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the reconstruction, of the same shape, in [-1, 1]."""
+        spread = self.spread(self.body(images)).reshape(len(images), -1, 2, 2)
+        return torch.tanh(self.pixels(self.decoder(spread)))
+
+
+def scaled(images: Bytes, size: int) -> Tensor:
+    """Return float32 (B, C, size, size) in [-1, 1]: Pillow's bilinear filter on bytes, then 2x - 1."""
+    if images.shape[2:] != (size, size):
+        # On bytes, not floats: Pillow rounds after each of its two passes, and so do the released statistics.
+        flat = images.reshape(-1, *images.shape[2:])
+        small = [
+            np.asarray(Image.fromarray(channel).resize((size, size), Image.Resampling.BILINEAR)) for channel in flat
+        ]
+        images = np.stack(small).reshape(*images.shape[:2], size, size)
+    return torch.from_numpy(images).float() / 255 * 2 - 1
+
+
+def load_published(path: Path | str, *, train_mode: bool, device: str = "cpu") -> Extractor:
+    """Return the published encoder from the authors' .pth (loaded as weights only) or from .safetensors.
+
+    `train_mode` as published: batches of 256 normalised by their own statistics.
+    """
+    path = Path(path)
+    state, digest = read_state(path), sha256_of(path)
+    network, shape = _encoder_of(state, path)
+    network = network.to(device)
+    channels, size = shape
+
+    @torch.no_grad()
+    def compute(images: Bytes) -> tuple[Floats, Floats | None]:
+        if images.shape[1] != channels:
+            raise InputError(f"{path} takes images of {channels} channel(s), got {images.shape[1]}")
+        # The mode decides only which statistics are used: momentum 0 keeps the stored ones as they are.
+        network.train(train_mode)
+        return as_numpy(network(scaled(images, size).to(device))), None
+
+    mode = f"training mode, batches of {BATCH}" if train_mode else "evaluation mode"
+    return Extractor(
+        key="fad_fsvae" if train_mode else "fad_eval",
+        protocol=f"FSVAE autoencoder {path.name} {short_hash(digest)}, Pillow bilinear to {size}, {mode}",
+        sha256=digest,
+        compute=compute,
+        bytes_per_image=1 << 20,
+        largest_batch=BATCH,
+        fixed_batch=BATCH if train_mode else None,
+    )
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a .safetensors or a .pth, the latter loaded as weights only: no code of it runs.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, damaged, or holds anything but tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; give the path of the autoencoder's weights") from error
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, ImportError) as error:
+        raise InputError(f"{path} is not a readable weights file; give the published .pth or a .safetensors") from error
+    except Exception as error:
+        # torch raises pickle.UnpicklingError for content that would run code.
+        if type(error).__name__ != "UnpicklingError":
+            raise
+        raise InputError(f"{path} holds more than weights and is not loaded; give the published .pth") from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path} holds no weights by name; give the published .pth or a .safetensors")
+    return dict(content)
+
+
+def weight_names(path: Path) -> frozenset[str]:
+    """Return the names of the tensors in a weights file."""
+    return frozenset(read_state(path))
+
+
+def _encoder_of(state: Mapping[str, Tensor], path: Path) -> tuple[nn.Module, tuple[int, int]]:
+    """Build the encoder that a state dict describes; return it with (channels, image size)."""
+    wanted = {
+        key.removeprefix("module."): value
+        for key, value in state.items()
+        if key.removeprefix("module.").startswith(("encoder.", "latent_layer."))
+    }
+    first, last = wanted.get("encoder.0.0.weight"), wanted.get("latent_layer.weight")
+    if first is None or last is None:
+        raise InputError(f"{path} does not hold the FSVAE autoencoder (no encoder.0.0 and latent_layer)")
+    depth = 1 + max(int(key.split(".")[1]) for key in wanted if key.startswith("encoder."))
+    network = empty_network(Encoder, int(first.shape[1]), depth, int(last.shape[0]))
+    try:
+        network.load_state_dict(wanted)
+    except RuntimeError as error:
+        raise InputError(f"{path} does not hold the FSVAE autoencoder: {str(error).splitlines()[0]}") from error
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.0
+    return network, (int(first.shape[1]), 2 ** (depth + 1))
+
+
+def is_published(path: Path, digest: str) -> bool:
+    """Whether a file is one of the released checkpoints whose hash is known."""
+    start, end = PUBLISHED_PTH.get(path.name, ("-", "-"))
+    return digest.startswith(start) and digest.endswith(end)
+
+
+def train_autoencoder(
+    data_folder: Path | str, out_folder: Path | str, *, seed: int = 0, event_view: EventView = "mean"
+) -> dict[str, Any]:
+    """Train our own autoencoder on the train split; write autoencoder.safetensors and return its record.
+
+    Mean squared error, AdamW 1e-3, batches of 100; measured in evaluation mode. The global random state is
+    left alone.
+    """
+    images = open_split(Path(data_folder), "train").viewed(event_view).random_subset(OWN_TRAINING_IMAGES)
+    size = 32 if max(images.shape[1:]) <= 32 else 64
+    depth = 4 if size == 32 else 5
+    pixels = torch.cat([scaled(block, size) for block in images.batches(500)])
+    epochs = max(1, min(30, round(OWN_IMAGES_SEEN / len(pixels))))
+    generator = torch.Generator().manual_seed(seed)
+    network = empty_network(Autoencoder, pixels.shape[1], depth, OWN_LATENT)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+    initialise(network, generator)
+    loss = _fit(network, pixels, epochs, generator)
+    path = Path(out_folder) / OWN
+    encoder: nn.Module = network.get_submodule("body")
+    with atomic_write(path) as temporary:
+        save_file({key: value.contiguous() for key, value in encoder.state_dict().items()}, temporary)
+    return {
+        "sha256": sha256_of(path),
+        "size": size,
+        "latent": OWN_LATENT,
+        "epochs": epochs,
+        "loss": loss,
+        "seed": seed,
+    }
+
+
+def _fit(network: nn.Module, pixels: Tensor, epochs: int, generator: torch.Generator) -> float:
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    network.train()
+    total = 0.0
+    with Progress(epochs, title="autoencoder", unit="epochs") as progress:
+        for _ in range(epochs):
+            total = 0.0
+            batches = torch.randperm(len(pixels), generator=generator).split(100)
+            for batch in batches:
+                optimizer.zero_grad(set_to_none=True)
+                loss = functional.mse_loss(network(pixels[batch]), pixels[batch])
+                loss.backward()
+                optimizer.step()
+                total += loss.item() / len(batches)
+            progress.update(1, f"loss {total:.4f}")
+    return total
+
+
+def load_own(path: Path | str, event_view: str | None = None, device: str = "cpu") -> Extractor:
+    """Return our own autoencoder's encoder, in evaluation mode."""
+    from dataclasses import replace
+
+    published = load_published(path, train_mode=False, device=device)
+    view = f", {EVENT_VIEWS[event_view]}" if event_view else ""
+    protocol = published.protocol.replace("FSVAE autoencoder", "own autoencoder")
+    return replace(published, key="fad_own", protocol=protocol + view)

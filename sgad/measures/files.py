@@ -1,0 +1,177 @@
+"""Readers behind `images.open_images`: image folders, archives of arrays, prepared data sets."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from sgad.errors import InputError
+from sgad.measures.images import Bytes, ImageSet, Indices, ValueRange, images_of_array
+from sgad.runs.files import read_json
+
+SUFFIXES = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+#: Names under which an .npz may hold its images, in order of preference.
+KEYS = ("images", "frames", "samples", "x", "arr_0")
+GREY_MODES = ("1", "L", "LA")
+COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
+
+
+def open_folder(folder: Path, value_range: ValueRange | None = None) -> ImageSet:
+    """Open a prepared data set (reference split), a run folder (samples.npz) or a folder of image files."""
+    if is_prepared(folder):
+        return open_split(folder)
+    if (folder / "samples.npz").is_file():
+        return open_file(folder / "samples.npz", value_range)
+    return open_image_files(folder)
+
+
+def is_prepared(path: Path) -> bool:
+    """Whether a folder is a prepared data set."""
+    return (path / "manifest.json").is_file()
+
+
+def samples_record(path: Path) -> tuple[int, ...] | None:
+    """Return the shape of the images in a samples.npz (or a run folder's); None if it is no such file."""
+    path = path / "samples.npz" if path.is_dir() else path
+    if path.suffix != ".npz" or not path.is_file():
+        return None
+    return _load_npz(path).shape
+
+
+def open_split(folder: Path, split: str | None = None) -> ImageSet:
+    """Open a split of a prepared data set, by default the one that its manifest names as the reference.
+
+    Raises
+    ------
+    InputError
+        If the folder has no such split.
+    """
+    manifest = read_json(folder / "manifest.json")
+    if not isinstance(manifest, dict):
+        raise InputError(f"{folder / 'manifest.json'} is not a manifest; run `sgad prepare` again")
+    wanted = split or str(manifest.get("reference_split", "test"))
+    path = folder / f"{wanted}.images.npy"
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; run `sgad prepare {folder.name}` again")
+    return images_of_array(_load_npy(path), None, str(path), counts=manifest.get("kind") == "events")
+
+
+def open_labels(folder: Path, split: str, count: int) -> NDArray[np.int64] | None:
+    """Return the labels (N,) of a split of a prepared data set; None if it has none."""
+    path = folder / f"{split}.labels.npy"
+    if not path.is_file():
+        return None
+    labels = _load_npy(path)
+    if labels.shape != (count,):
+        raise InputError(f"{path} has shape {labels.shape} for {count} images; run `sgad prepare` again")
+    return np.asarray(labels, np.int64)
+
+
+def open_file(path: Path, value_range: ValueRange | None = None) -> ImageSet:
+    """Open an .npz or .npy file of images."""
+    if path.suffix == ".npy":
+        return images_of_array(_load_npy(path), value_range, str(path))
+    if path.suffix == ".npz":
+        return images_of_array(_load_npz(path), value_range, str(path))
+    if path.suffix.lower() in SUFFIXES:
+        raise InputError(f"{path} is one image; give the folder that holds the images")
+    raise InputError(f"{path} is neither a folder nor an .npz or .npy file; give one of these")
+
+
+def _load_npy(path: Path) -> NDArray[Any]:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path} is not a readable array ({_first_line(error)}); write it again with numpy.save"
+        ) from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise InputError(f"{path} is an archive, not an array; name it .npz")
+    return array
+
+
+def _load_npz(path: Path) -> NDArray[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return np.asarray(archive[_key(path, archive.files)])
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        reason = "it holds Python objects" if "allow_pickle" in str(error) else _first_line(error)
+        raise InputError(f"{path} is not a readable archive ({reason}); write it again with numpy.savez") from error
+
+
+def _key(path: Path, names: list[str]) -> str:
+    for key in KEYS:
+        if key in names:
+            return key
+    if len(names) == 1:
+        return names[0]
+    raise InputError(f"{path} holds {', '.join(sorted(names)) or 'nothing'}; name the array of images 'images'")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def open_image_files(folder: Path) -> ImageSet:
+    """Open all image files of a folder and its subfolders, sorted by their path.
+
+    Grey if all are grey, else RGB (transparency is dropped, as the field's packages do). Sizes are checked
+    from the headers now; pixels are decoded when they are read.
+
+    Raises
+    ------
+    InputError
+        If there is none, a file cannot be read, or sizes differ.
+    """
+    paths = sorted(
+        (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()),
+        key=lambda path: path.relative_to(folder).as_posix(),
+    )
+    if not paths:
+        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)}); give another folder")
+    headers = [_header(path) for path in paths]
+    size = headers[0][0]
+    for path, (other, _) in zip(paths, headers, strict=True):
+        if other != size:
+            raise InputError(
+                f"{path} is {other[0]}x{other[1]} pixels, {paths[0].name} is {size[0]}x{size[1]};"
+                " images of a folder must have one size"
+            )
+    mode: Literal["L", "RGB"] = "L" if all(mode in GREY_MODES for _, mode in headers) else "RGB"
+
+    def read(wanted: Indices) -> Bytes:
+        return np.stack([_pixels(paths[index], mode) for index in wanted])
+
+    return ImageSet(str(folder), len(paths), (1 if mode == "L" else 3, size[1], size[0]), read)
+
+
+def _header(path: Path) -> tuple[tuple[int, int], str]:
+    try:
+        with Image.open(path) as image:
+            size, mode = image.size, image.mode
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise _unreadable(path) from error
+    if mode not in GREY_MODES + COLOUR_MODES:
+        raise InputError(f"{path} has pixels of type {mode}; save it with 8 bits a channel")
+    return size, mode
+
+
+def _pixels(path: Path, mode: Literal["L", "RGB"]) -> Bytes:
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert(mode))
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise _unreadable(path) from error
+    return pixels[None] if mode == "L" else np.moveaxis(pixels, 2, 0)
+
+
+def _unreadable(path: Path) -> InputError:
+    return InputError(f"{path} is not a readable image (empty, truncated or another format); remove or replace it")

@@ -1,0 +1,295 @@
+"""The measure stage: generated images and reference images to metrics.json, each value with its protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sgad.errors import InputError
+from sgad.measures.cache import cache_key, load_features, store_features
+from sgad.measures.extractors import Extractor, Features, extract, short_hash
+from sgad.measures.files import is_prepared, open_split, samples_record
+from sgad.measures.images import (
+    EventView,
+    ImageSet,
+    ValueRange,
+    as_channels,
+    images_of_array,
+    open_images,
+    require_comparable,
+)
+from sgad.measures.memorised import nearest_row
+from sgad.measures.networks import Missing, Sources, identify_weights, load_network
+from sgad.measures.plan import NEAREST, NETWORKS, Wanted, plan
+from sgad.measures.quantities import Comparison, combine
+from sgad.measures.rows import Row, computed_row, empty_row, missing_row
+from sgad.measures.weights import is_published
+from sgad.runs.files import read_json, write_json
+
+#: The published protocol of fad_fsvae: 20 batches of 256 generated images.
+FSVAE_GENERATED = 5120
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure. `cache`: folder of features by content; `batch_size` None: what the free memory allows."""
+
+    sources: Sources = field(default_factory=Sources)
+    event_view: EventView = "mean"
+    batch_size: int | None = None
+    cache: Path | None = None
+    split: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """The images of one measurement, event clips already as still images, and their content hashes."""
+
+    samples: ImageSet
+    reference: ImageSet
+    training: ImageSet | None
+    samples_hash: str
+    reference_hash: str
+    samples_are_training: bool = False
+
+
+def measure(
+    samples: Any,
+    reference: Any,
+    measures: Sequence[str],
+    *,
+    extractor: str | None = None,
+    protocol: str = "clean",
+    training: ImageSet | None = None,
+    samples_are_training: bool = False,
+    options: Options = Options(),
+) -> dict[str, Any]:
+    """Compare generated images with reference images; return the content of metrics.json.
+
+    `samples` and `reference` are image sets (`open_images`), or uint8 arrays and tensors (N, C, H, W). One
+    pass through each network gives all its quantities. What cannot be computed here becomes a row without
+    value that says why and what mends it. `training` is needed for `nearest_neighbour` only.
+
+    Raises
+    ------
+    InputError
+        If a measure is unknown or the images cannot be compared.
+    """
+    options = options or Options()
+    wanted = plan(measures, extractor, protocol)
+    sets = _sets(samples, reference, training, options.event_view, samples_are_training)
+    rows: dict[str, Row] = {}
+    for network in dict.fromkeys(item.network for item in wanted):
+        items = [item for item in wanted if item.network == network]
+        rows |= _rows_of_network(network, items, sets, options)
+    return {
+        "samples": {"path": sets.samples.name, "sha256": sets.samples_hash, "n": len(sets.samples)},
+        "reference": {
+            "name": sets.reference.name,
+            "split": options.split,
+            "n": len(sets.reference),
+            "sha256": sets.reference_hash,
+        },
+        "metrics": [rows[item.metric] for item in wanted],
+    }
+
+
+def _sets(samples: Any, reference: Any, training: ImageSet | None, view: EventView, is_training: bool) -> _Sets:
+    fake = samples if isinstance(samples, ImageSet) else images_of_array(samples, name="samples")
+    real = reference if isinstance(reference, ImageSet) else images_of_array(reference, name="reference")
+    fake, real = fake.viewed(view), real.viewed(view)
+    fake = as_channels(fake, real.shape[0])
+    require_comparable(fake, real)
+    return _Sets(
+        fake,
+        real,
+        training.viewed(view) if training is not None else None,
+        fake.content_hash(),
+        real.content_hash(),
+        is_training,
+    )
+
+
+def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options: Options) -> dict[str, Row]:
+    """Return a row for each metric of one network, computed in one pass through it."""
+    if network == "pixels":
+        return {
+            NEAREST: nearest_row(
+                sets.samples,
+                sets.reference,
+                sets.training,
+                seed=options.seed,
+                samples_are_training=sets.samples_are_training,
+            )
+        }
+    try:
+        extractors = load_network(network, options.sources)
+        generated, sets = _generated(network, sets)
+    except Missing as missing:
+        return {item.metric: missing_row(item, missing) for item in items}
+    comparisons = [
+        Comparison(
+            _features(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow),
+            _features(extractor, sets.reference, sets.reference_hash, options, keep=True),
+            network,
+            options.seed,
+        )
+        for extractor in extractors
+    ]
+    names = _names(items, extractors[0])
+    text = _protocol_text(extractors, len(generated), sets, options)
+    return {item.metric: _row(names[item.metric], item, comparisons, text, len(generated)) for item in items}
+
+
+def _generated(network: str, sets: _Sets) -> tuple[ImageSet, _Sets]:
+    """Return the generated images that a network sees: the published FAD protocol fixes their number."""
+    if network != "fad_fsvae":
+        return sets.samples, sets
+    if len(sets.samples) < FSVAE_GENERATED:
+        raise Missing(
+            f"needs {FSVAE_GENERATED} generated images, has {len(sets.samples)}",
+            f"sgad sample DIR --num {FSVAE_GENERATED}",
+        )
+    first = sets.samples.first(FSVAE_GENERATED)
+    return first, replace(sets, samples=first, samples_hash=first.content_hash())
+
+
+def _names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str]:
+    """Return the key of each row: the word FID is kept for the published weights, others carry their hash."""
+    if not extractor.key.startswith("inception_") or is_published(extractor.sha256):
+        return {item.metric: item.metric for item in items}
+    tag = short_hash(extractor.sha256)
+    return {item.metric: f"{item.metric.replace('fid_', 'fd_', 1)}_{tag}" for item in items}
+
+
+def _features(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
+    """Return the features of a set, from the cache where it has them; `keep` stores new ones there."""
+    key = cache_key(extractor, content_hash)
+    if options.cache is not None:
+        found = load_features(options.cache, key)
+        if found is not None and len(found) == len(images):
+            return found
+    features = extract(extractor, images, batch_size=options.batch_size)
+    if not np.isfinite(features.values).all():
+        raise InputError(
+            f"{extractor.protocol} gives features that are not finite for {images.name}; give other weights"
+        )
+    if options.cache is not None and keep:
+        store_features(options.cache, key, features)
+    return features
+
+
+def _protocol_text(extractors: Sequence[Extractor], generated: int, sets: _Sets, options: Options) -> str:
+    first = extractors[0]
+    hashes = "+".join(short_hash(extractor.sha256) for extractor in extractors)
+    network = first.protocol.replace(short_hash(first.sha256), hashes)
+    split = f"{options.split} split" if options.split else "reference"
+    return f"{network}; {split}; n={generated} generated, {len(sets.reference)} reference"
+
+
+def _row(name: str, item: Wanted, comparisons: Sequence[Comparison], text: str, count: int) -> Row:
+    try:
+        estimate = combine([comparison.estimate(item.quantity) for comparison in comparisons])
+    except ValueError as error:
+        return empty_row(name, count, text, f"not computed: {error}", {})
+    return computed_row(name, estimate, count, text)
+
+
+def measure_to_file(
+    samples: Path | str,
+    reference: Path | str,
+    measures: Sequence[str],
+    out: Path | str,
+    *,
+    extractor: str | None = None,
+    weights: Path | str | Sequence[Path | str] | None = None,
+    protocol: str = "clean",
+    value_range: ValueRange | None = None,
+    event_view: EventView = "mean",
+    device: str = "cpu",
+    half: bool = False,
+    batch_size: int | None = None,
+    cache: Path | str | None = None,
+) -> dict[str, Any]:
+    """Measure files and write metrics.json; return its content.
+
+    `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder. `reference`: the same, or
+    a prepared data set's folder, whose reference split is taken, whose classifiers serve cfd and ccs, and
+    whose features are kept in its folder `features`. `extractor`: inception, classifier, fad, or the path of
+    weights; `weights`: one path or several.
+
+    Raises
+    ------
+    InputError
+        One sentence naming the file, for anything that cannot be measured; nothing is written then.
+    """
+    samples, reference = Path(samples), Path(reference)
+    given, extractor = _weights(weights, extractor)
+    data = reference if is_prepared(reference) else None
+    sources = Sources(data, device=device, half=half, event_view=event_view, **given)
+    reason = _failure(samples)
+    if reason is not None:
+        document = _document_of_failure(samples, reference, plan(measures, extractor, protocol), reason)
+        write_json(out, document)
+        return document
+    options = Options(
+        sources,
+        event_view,
+        batch_size,
+        Path(cache) if cache is not None else (data / "features" if data is not None else None),
+        _split_name(data),
+    )
+    document = measure(
+        open_images(samples, value_range),
+        open_images(reference, value_range),
+        measures,
+        extractor=extractor,
+        protocol=protocol,
+        training=open_split(data, "train") if data is not None and NEAREST in measures else None,
+        options=options,
+    )
+    document["reference"]["name"] = data.name if data is not None else str(reference)
+    write_json(out, document)
+    return document
+
+
+def _split_name(data: Path | None) -> str:
+    return str(read_json(data / "manifest.json").get("reference_split", "test")) if data is not None else ""
+
+
+def _weights(
+    weights: Path | str | Sequence[Path | str] | None, extractor: str | None
+) -> tuple[dict[str, Path], str | None]:
+    """Sort the given weights by what they hold; an extractor that is a path is one more of them."""
+    paths = [weights] if isinstance(weights, str | Path) else list(weights or ())
+    named = extractor
+    if extractor is not None and extractor not in ("inception", "classifier", "fad", *NETWORKS):
+        paths.append(extractor)
+        named = {"fsvae": "fad", "own": "fad_own"}.get(kind := identify_weights(Path(extractor)), kind)
+    given = {identify_weights(Path(path)): Path(path) for path in paths}
+    return given, named
+
+
+def _failure(samples: Path) -> str | None:
+    """Return why a run made no images if `samples` is the empty archive of a failed run, else None."""
+    record = samples_record(samples)
+    if record is None or record[0] > 0:
+        return None
+    run = samples.parent / "run.json" if samples.is_file() else samples / "run.json"
+    content = read_json(run) if run.is_file() else {}
+    return str(content.get("reason") or content.get("status") or "no images")
+
+
+def _document_of_failure(samples: Path, reference: Path, wanted: Sequence[Wanted], reason: str) -> dict[str, Any]:
+    status = f"not computed: run failed: {reason}"
+    return {
+        "samples": {"path": str(samples), "sha256": "", "n": 0},
+        "reference": {
+            "name": reference.name,
+            "split": _split_name(reference if is_prepared(reference) else None),
+        },
+        "metrics": [empty_row(item.metric, 0, item.network, status, {}) for item in wanted],
+    }

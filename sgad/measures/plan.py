@@ -1,0 +1,95 @@
+"""What a measure's name asks for: which quantity, of which feature network. Standard library only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sgad.errors import InputError, nearest, require_choice
+
+#: Name of a protocol -> suffix of the metric keys that it makes.
+PROTOCOLS = {"torch-fidelity": "tf1", "pytorch-fid": "torch", "clean": "clean"}
+INCEPTION = tuple(f"inception_{suffix}" for suffix in PROTOCOLS.values())
+AUTOENCODERS = ("fad_fsvae", "fad_eval", "fad_own")
+NETWORKS = ("classifier", *INCEPTION, *AUTOENCODERS)
+#: Quantities that any features give; each metric key is the quantity, "_", the network.
+COMMON = ("kid", "precision", "recall", "density", "coverage")
+NEAREST = "nearest_neighbour"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One metric: its key, the feature network ("pixels" for none) and the quantity made of its features."""
+
+    metric: str
+    network: str
+    quantity: str
+
+
+def _all_wanted() -> dict[str, Wanted]:
+    found = [Wanted("cfd", "classifier", "frechet"), Wanted("ccs", "classifier", "score")]
+    found += [Wanted("cfd_infinity", "classifier", "infinity")]
+    found += [Wanted(name, name, "frechet") for name in AUTOENCODERS]
+    for network in INCEPTION:
+        suffix = network.removeprefix("inception_")
+        found += [
+            Wanted(f"fid_{network}", network, "frechet"),
+            Wanted(f"is_{network}", network, "score"),
+            Wanted(f"fid_infinity_{suffix}", network, "infinity"),
+        ]
+    found += [Wanted(f"{name}_{network}", network, name) for network in NETWORKS for name in COMMON]
+    found.append(Wanted(NEAREST, "pixels", NEAREST))
+    return {wanted.metric: wanted for wanted in found}
+
+
+KNOWN = _all_wanted()
+
+#: Short names: what they stand for on the network in question ({n}) or with the Inception protocol ({p}).
+SHORT = {
+    "fid": ("fid_inception_{p}",),
+    "is": ("is_inception_{p}",),
+    "isc": ("is_inception_{p}",),
+    "inception_score": ("is_inception_{p}",),
+    "fid_infinity": ("fid_infinity_{p}",),
+    "kid": ("kid_{n}",),
+    "prc": ("precision_{n}", "recall_{n}"),
+    "precision": ("precision_{n}",),
+    "recall": ("recall_{n}",),
+    "prdc": ("precision_{n}", "recall_{n}", "density_{n}", "coverage_{n}"),
+    "density": ("density_{n}",),
+    "coverage": ("coverage_{n}",),
+    "fad": ("fad_fsvae", "fad_eval"),
+    "memorisation": (NEAREST,),
+}
+_ASKS_FOR_INCEPTION = ("fid", "is", "isc", "inception_score", "fid_infinity")
+
+
+def plan(names: Sequence[str], extractor: str | None = None, protocol: str = "clean") -> list[Wanted]:
+    """Return the metrics that the names ask for, each once, in order.
+
+    Short names such as `kid` take the features of `extractor` (inception, classifier, fad or a full network
+    name); by default those of Inception where `fid` or `is` is asked for as well, else the classifier's.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, with the nearest known one.
+    """
+    require_choice("protocol", protocol, PROTOCOLS)
+    network = _network(names, extractor, PROTOCOLS[protocol])
+    keys: dict[str, None] = {}
+    for name in names:
+        if name not in KNOWN and name not in SHORT:
+            choices = (*SHORT, *KNOWN)
+            raise InputError(
+                f"measure {name!r} is unknown{nearest(name, choices)}; known are {', '.join(SHORT)}, cfd,"
+                f" ccs, {', '.join(AUTOENCODERS)}, {NEAREST} and keys such as kid_classifier or fid_inception_clean"
+            )
+        for key in SHORT.get(name, (name,)):
+            keys[key.format(p=PROTOCOLS[protocol], n=network)] = None
+    return [KNOWN[key] for key in keys]
+
+
+def _network(names: Sequence[str], extractor: str | None, suffix: str) -> str:
+    if extractor is None:
+        extractor = "inception" if any(name in _ASKS_FOR_INCEPTION for name in names) else "classifier"
+    full = {"inception": f"inception_{suffix}", "fad": "fad_eval"}.get(extractor, extractor)
+    return require_choice("extractor", full, NETWORKS)

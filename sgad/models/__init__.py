@@ -1,0 +1,1 @@
+"""The networks of the paper: generators, decoding, discriminators, and their registry."""

@@ -1,0 +1,171 @@
+"""From a configuration to its networks: built-in ones, registered ones, and users' classes."""
+
+import importlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm
+
+from sgad.config.run import RunConfig
+from sgad.errors import InputError, nearest
+from sgad.models.discriminators import Discriminator, SganDiscriminator
+from sgad.models.folding import fold_batch_norm as fold_batch_norm
+from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shape, SwganGenerator
+
+Builder = Callable[[RunConfig, Shape], nn.Module]
+
+GENERATORS: dict[str, Builder] = {"sgan": SganGenerator, "swgan": SwganGenerator, "sgad": SgadGenerator}
+DISCRIMINATORS: dict[str, Builder] = {
+    "em": Discriminator,
+    "sgan": SganDiscriminator,
+    "analog": Discriminator,
+}
+
+
+def register(kind: str, name: str) -> Callable[[Builder], Builder]:
+    """Return a decorator that makes a class or function available under `name`; kind: generator or discriminator.
+
+    It is called with (config, shape) and returns a module: a generator takes z (B, latent_dim) and returns
+    `Generated`, a discriminator takes images or frames and returns scores (B,).
+    """
+    table = _table(kind)
+
+    def add(builder: Builder) -> Builder:
+        if name in table and table[name] is not builder:
+            raise InputError(f"{kind} {name!r} is already registered; choose another name")
+        table[name] = builder
+        return builder
+
+    return add
+
+
+def _table(kind: str) -> dict[str, Builder]:
+    if kind not in ("generator", "discriminator"):
+        raise InputError(f"kind must be generator or discriminator, got {kind!r}")
+    return GENERATORS if kind == "generator" else DISCRIMINATORS
+
+
+def build_generator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
+    """Return the generator of a configuration for images or frames of `shape` (C, H, W).
+
+    Its weights are some valid start that depends on config.seed alone; `initialise` sets them from a given generator.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, a user's class cannot be imported, or the shape does not fit.
+    """
+    return _build("generator", config.generator, config, shape)
+
+
+def build_discriminator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
+    """Return the discriminator of a configuration, with spectral norm if asked for; see `build_generator`."""
+    module = _build("discriminator", config.discriminator, config, shape)
+    if config.constraint == "spectral_norm":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            for part in list(module.modules()):
+                if isinstance(part, nn.Linear | nn.Conv2d):
+                    # Each weight over its largest singular value (Miyato et al. 2018), one power iteration a pass.
+                    spectral_norm(part)
+        # Recomputed segments would go on with the power iteration and see other weights.
+        if isinstance(module, Discriminator):
+            module.memory = "normal"
+    return module
+
+
+def _build(kind: str, name: str, config: RunConfig, shape: Sequence[int]) -> nn.Module:
+    if len(shape) != 3:
+        raise InputError(f"shape must be (channels, height, width), got {tuple(shape)}")
+    builder = _find(kind, name)
+    # Layers draw their weights from the global generator when they are made; it is put back afterwards.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        module = builder(config, (int(shape[0]), int(shape[1]), int(shape[2])))
+    if not isinstance(module, nn.Module):
+        raise InputError(f"{kind} {name!r} made a {type(module).__name__}, not a torch module")
+    return module
+
+
+def _find(kind: str, name: str) -> Builder:
+    table = _table(kind)
+    if name in table:
+        return table[name]
+    module_name, colon, class_name = name.partition(":")
+    if not colon:
+        raise InputError(
+            f"{kind} must be one of {', '.join(sorted(table))}, or package.module:Class, got {name!r}"
+            f"{nearest(name, table)}"
+        )
+    try:
+        return getattr(importlib.import_module(module_name), class_name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{kind} {name!r} cannot be imported ({error}); check the name and that its folder is on PYTHONPATH"
+        ) from error
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, random: torch.Generator) -> None:
+    """Draw all weights anew from `random`, distributed as torch's defaults; the global generator is not touched.
+
+    Weights and biases of linear layers and convolutions are uniform within 1 / sqrt(fan_in); batch norms start at
+    weight 1, bias 0 and fresh averages. A generator's `output_bias` and `output_gain` apply to its last layer.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            # torch counts the second axis as inputs for transposed convolutions, too.
+            weight = part.weight
+            if parametrize.is_parametrized(part, "weight"):
+                weight = part.parametrizations.weight.original  # type: ignore[union-attr, assignment]
+            bound = 1 / math.sqrt(weight[0].numel())
+            _draw(weight, bound, random)
+            if part.bias is not None:
+                _draw(part.bias, bound, random)
+        elif hasattr(part, "reset_running_stats"):
+            part.weight.fill_(1)  # type: ignore[operator, union-attr]
+            part.bias.zero_()  # type: ignore[operator, union-attr]
+            part.reset_running_stats()  # type: ignore[operator]
+    if isinstance(module, Generator):
+        module.last_deconv.weight.mul_(module.output_gain)
+        if module.output_bias is not None and module.last_deconv.bias is not None:
+            module.last_deconv.bias.fill_(module.output_bias)
+
+
+def _draw(values: Tensor, bound: float, random: torch.Generator) -> None:
+    values.copy_(torch.rand(values.shape, generator=random, dtype=torch.float64) * (2 * bound) - bound)
+
+
+def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
+    """Return the trained generator of a run folder, in evaluation mode, with its configuration and shape.
+
+    Raises
+    ------
+    InputError
+        If generator.safetensors is absent, damaged, or of another network than its header says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(folder) / "generator.safetensors"
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; train the run first")
+    try:
+        with safe_open(path, framework="pt") as stream:  # type: ignore[no-untyped-call]
+            header: dict[str, Any] = stream.metadata() or {}
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
+        config = RunConfig.model_validate_json(header["config"])
+        channels, height, width = json.loads(header["shape"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise InputError(f"{path} is not a whole generator file ({error}); train the run again") from error
+    generator = build_generator(config, (channels, height, width)).to(getattr(torch, config.dtype))
+    try:
+        generator.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"{path} does not hold the generator that its header names: {error}") from error
+    return generator.eval(), config, (channels, height, width)

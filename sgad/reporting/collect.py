@@ -1,0 +1,234 @@
+"""Gather the runs of an experiment into results/experiments/E: tidy CSV files and small pictures.
+
+Every run that the experiment lists has its row, whatever became of it. Afterwards tables, figures and report
+need neither results/runs nor data/.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sgad.config.compose import load_variant, resolve_run
+from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.config.paths import find_config
+from sgad.errors import InputError, SgadError
+from sgad.names import label_of
+from sgad.reporting.pictures import collect_pictures
+from sgad.reporting.stored import (
+    BASELINES,
+    KEY_COLUMNS,
+    METRIC_COLUMNS,
+    RUN_COLUMNS,
+    Captions,
+    DatasetFacts,
+    experiment_folder,
+    run_name,
+)
+from sgad.runs.files import read_json, write_json, write_text
+from sgad.runs.record import read_record
+
+HISTORY_ROWS = 400
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run as found: its row of runs.csv and its folder."""
+
+    key: RunKey
+    row: Row
+    folder: Path
+
+
+def collect(experiment: ExperimentConfig, results_dir: Path | str = "results", data_dir: Path | str = "data") -> Path:
+    """Write results/experiments/E/{metrics.csv, runs.csv, histories.csv, captions.json, grids/}.
+
+    Returns
+    -------
+    The path of metrics.csv. Its column `status` is the run's where there is a value, else says why not.
+
+    Raises
+    ------
+    InputError
+        If none of the runs is there but results of them are stored already: they would be lost.
+    """
+    results_dir, data_dir = Path(results_dir), Path(data_dir)
+    folder = experiment_folder(results_dir, experiment.name)
+    runs = [_find_run(key, results_dir) for key in experiment.run_keys()]
+    _refuse_to_forget(runs, folder, experiment.name)
+
+    metrics = [row for run in runs for row in _metric_rows(run, experiment.measures)]
+    if experiment.baselines:
+        for dataset in experiment.dataset_keys():
+            metrics += _baseline_rows(dataset, results_dir, data_dir)
+    _write_csv(folder / "runs.csv", RUN_COLUMNS, [run.row for run in runs])
+    _write_histories(folder / "histories.csv", runs)
+    collect_pictures(folder / "grids", [(run_name(*run.key), run.folder) for run in runs], _detailed(experiment))
+    write_json(folder / "captions.json", _captions(experiment, runs, data_dir))
+    # Last: whoever waits for metrics.csv finds the other files whole.
+    _write_csv(folder / "metrics.csv", METRIC_COLUMNS, metrics)
+    return folder / "metrics.csv"
+
+
+def _refuse_to_forget(runs: Sequence[_Run], folder: Path, name: str) -> None:
+    stored = folder / "runs.csv"
+    if not stored.is_file() or any(run.row["status"] != "absent" for run in runs):
+        return
+    with open(stored, encoding="utf-8", newline="") as stream:
+        if any(row.get("status") == "completed" for row in csv.DictReader(stream)):
+            raise InputError(
+                f"{stored} holds results of runs whose folders are gone; use `sgad regenerate {name}`,"
+                " or delete the file to begin afresh"
+            )
+
+
+def _find_run(key: RunKey, results_dir: Path) -> _Run:
+    folder = results_dir / "runs" / key.folder
+    row: Row = dict.fromkeys(RUN_COLUMNS, "") | key._asdict() | {"run_dir": f"runs/{key.folder}"}
+    if not (folder / "run.json").is_file():
+        return _Run(key, row | _planned(key) | {"status": "absent", "reason": "not trained"}, folder)
+    try:
+        record = read_record(folder).model_dump()
+    except SgadError as error:
+        return _Run(key, row | _planned(key) | {"status": "failed", "reason": str(error)}, folder)
+    facts = {column: record[column] for column in RUN_COLUMNS if column in record}
+    if record["status"] == "running":
+        facts |= {"reason": "had not ended when it was collected"}
+    # The folder names the run: a record copied from elsewhere does not rename it.
+    return _Run(key, row | facts | key._asdict(), folder)
+
+
+def _planned(key: RunKey) -> Row:
+    """Family and time steps as configured, for a run without a record; empty if the configuration is gone."""
+    try:
+        config = resolve_run(key)
+    except InputError:
+        return {}
+    return {"family": config.family, "time_steps": config.time_steps}
+
+
+def _identity(run: Row) -> Row:
+    return {column: run[column] for column in ("dataset", "model", "variant", "family", "time_steps", "seed")}
+
+
+def _metric_rows(run: _Run, measures: Iterable[str]) -> list[Row]:
+    """The run's rows of metrics.csv: what was measured, and each wanted measure that was not."""
+    status, reason = run.row["status"], run.row["reason"]
+    problem = f"{status}: {reason}" if reason else status
+    measured, path = [], run.folder / "metrics.json"
+    if path.is_file():
+        try:
+            measured = _entries(path)
+        except SgadError as error:
+            problem = f"not computed: {error}"
+    elif status == "completed":
+        problem = "not computed: not measured"
+    rows = [_identity(run.row) | _measured(entry, status) for entry in measured]
+    missing = [name for name in measures if name not in {row["metric"] for row in rows}]
+    if measured:
+        problem = "not computed: not asked for when the run was measured"
+    return rows + [_identity(run.row) | {"metric": name, "status": problem} for name in missing]
+
+
+def _entries(path: Path) -> list[Row]:
+    content = read_json(path)
+    entries = content.get("metrics") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and entry.get("metric") for entry in entries):
+        raise InputError(f"{path} has no list of metrics; delete it and measure again")
+    return entries
+
+
+def _measured(entry: Mapping[str, Any], run_status: str) -> Row:
+    """One entry of metrics.json as cells; `status` is the run's where there is a value."""
+    cells = {column: entry.get(column) for column in ("metric", "value", "low", "high", "n", "protocol")}
+    is_computed = entry.get("status", "computed") == "computed" and entry.get("value") is not None
+    return cells | {"status": run_status if is_computed else entry.get("status") or "not computed"}
+
+
+def _baseline_rows(dataset: str, results_dir: Path, data_dir: Path) -> list[Row]:
+    """Rows of real data, noise and a training set copied, if they were measured for this data set."""
+    for path in (data_dir / dataset / "baselines.json", results_dir / "baselines" / f"{dataset}.json"):
+        if path.is_file():
+            break
+    else:
+        return []
+    entries = [entry for entry in _entries(path) if entry.get("model") in BASELINES]
+    same: Row = {"dataset": dataset, "variant": "", "family": "baseline", "time_steps": "", "seed": ""}
+    return [same | {"model": entry["model"]} | _measured(entry, "completed") for entry in entries]
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _write_histories(path: Path, runs: Iterable[_Run]) -> None:
+    columns, rows = list(KEY_COLUMNS), []
+    for run in runs:
+        history = _history(run.folder / "history.csv")
+        columns += [column for column in (history[0] if history else {}) if column not in columns]
+        rows += [run.key._asdict() | row for row in history]
+    _write_csv(path, columns if "step" in columns else [*columns, "step"], rows)
+
+
+def _history(path: Path) -> list[Row]:
+    """At most HISTORY_ROWS rows of a history, evenly spread, the first and the last among them."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    # A kill may have cut the last line short.
+    read = csv.DictReader(line for line in lines if line.endswith("\n"))
+    rows = [row for row in read if None not in row and None not in row.values() and row.get("step")]
+    if len(rows) <= HISTORY_ROWS:
+        return rows
+    spread = (len(rows) - 1) / (HISTORY_ROWS - 1)
+    return [rows[round(index * spread)] for index in range(HISTORY_ROWS)]
+
+
+def _detailed(experiment: ExperimentConfig) -> set[str]:
+    """Names of the runs whose pictures over training are kept: all of a few runs, else each first seed's."""
+    keys = experiment.run_keys()
+    if len(keys) <= 24:
+        return {run_name(*key) for key in keys}
+    first = {key[:3]: key for key in reversed(keys)}
+    return {run_name(*key) for key in first.values()}
+
+
+def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path) -> Captions:
+    notes: dict[str, str] = {}
+    for run in runs:
+        notes.setdefault(run.key.dataset, "")
+        notes[run.key.dataset] = notes[run.key.dataset] or str(run.row["caption_note"] or "")
+    return Captions(
+        experiment=experiment.name,
+        title=experiment.title,
+        note=experiment.note,
+        description=experiment.description,
+        datasets={dataset: _dataset_facts(dataset, note, data_dir) for dataset, note in sorted(notes.items())},
+        variants={variant: _variant_note(variant) for variant in dict.fromkeys(run.key.variant for run in runs)},
+    )
+
+
+def _dataset_facts(dataset: str, note: str, data_dir: Path) -> DatasetFacts:
+    path = data_dir / dataset / "manifest.json"
+    manifest = read_json(path) if path.is_file() else {}
+    return DatasetFacts(
+        title=str(manifest.get("title") or label_of("dataset", dataset)),
+        note=str(manifest.get("caption_note") or note),
+        citation=str(manifest.get("citation") or ""),
+        licence=str(manifest.get("licence") or ""),
+        images=dict(manifest.get("counts") or {}),
+    )
+
+
+def _variant_note(variant: str) -> str:
+    try:
+        return load_variant(find_config("variants", variant)).note
+    except InputError:
+        return ""

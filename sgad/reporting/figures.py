@@ -1,0 +1,263 @@
+"""Figures of an experiment, one per kind and data set: frames to `Figure`; `write_figures` saves them."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sgad.names import label_of, metric_info
+from sgad.reporting.captions import FIGURE_TITLES
+from sgad.reporting.plotting import (
+    PAGE,
+    dashes,
+    load_seaborn,
+    new_figure,
+    palette,
+    paper_style,
+    save_figure,
+)
+from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
+from sgad.reporting.summary import has_value, is_baseline
+from sgad.reporting.tables import heading
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sgad.config.experiment import ExperimentConfig
+
+CURVES = {
+    "loss_discriminator": "critic loss",
+    "loss_generator": "generator loss",
+    "score_real": "score, real images",
+    "score_fake": "score, generated images",
+}
+ACTIVITY = {
+    "firing_rate_generator": "firing rate, generator",
+    "firing_rate_discriminator": "firing rate, critic",
+    "firing_rate": "firing rate",
+}
+MAX_SEEDS_SHOWN = 3
+MAX_STEPS_SHOWN = 6
+
+
+def write_figures(experiment: "ExperimentConfig", results_dir: Path | str = "results") -> list[Path]:
+    """Draw the experiment's figures into figures/; return the files written."""
+    stored = read_stored(results_dir, experiment.name)
+    return save_figures(stored, figure_jobs(stored, experiment.figures))
+
+
+def figure_jobs(stored: Stored, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (kind, data set) of every figure asked for."""
+    return [(kind, dataset) for dataset in dict.fromkeys(stored.runs["dataset"]) for kind in kinds]
+
+
+def save_figures(stored: Stored, jobs: Sequence[tuple[str, str]]) -> list[Path]:
+    """Save figures/KIND-DATASET.{svg,png}; one with nothing to show is left out, an old one removed."""
+    written = []
+    # The workflow waits for the folder, even if there is nothing to draw.
+    (stored.folder / "figures").mkdir(parents=True, exist_ok=True)
+    for kind, dataset in jobs:
+        stem = stored.folder / "figures" / f"{kind}-{dataset}"
+        with paper_style():
+            figure = DRAW[kind](stored, dataset)
+        if figure is None:
+            for suffix in (".svg", ".png"):
+                (stem.parent / f"{stem.name}{suffix}").unlink(missing_ok=True)
+        else:
+            written += save_figure(figure, stem)
+    return written
+
+
+def label_runs(frame: "pd.DataFrame") -> "pd.Series[str]":
+    """Return "SGAD", or "SGAD (T4)" where a frame holds more than one variant."""
+    labels = frame["model"].map(lambda key: label_of("model", key))
+    if len(set(frame["variant"])) > 1:
+        labels = labels + " (" + frame["variant"] + ")"
+    return labels
+
+
+def _draw_histories(stored: Stored, dataset: str, columns: dict[str, str]) -> "Figure | None":
+    """One panel a column, one line a run; models by colour and dashes."""
+    rows = stored.histories[stored.histories["dataset"] == dataset]
+    present = [column for column in columns if column in rows and rows[column].notna().any()]
+    if not present:
+        return None
+    rows = rows.assign(label=label_runs(rows))
+    labels = list(dict.fromkeys(rows["label"]))
+    num_rows = math.ceil(len(present) / 2)
+    height = 0.55 + 1.55 * num_rows
+    figure, axes = new_figure(
+        num_rows, min(2, len(present)), PAGE, height, share_x=True,
+        left=0.075, right=0.985, bottom=0.38 / height, top=1 - 0.4 / height, wspace=0.2, hspace=0.12,
+    )  # fmt: skip
+    for ax, column in zip(axes.flat, present, strict=False):
+        _draw_lines(ax, rows, column, labels)
+        ax.set(xlabel="", ylabel=columns[column])
+    for ax in axes[-1]:
+        ax.set_xlabel("update pairs")
+    for ax in axes.flat[len(present) :]:
+        ax.set_visible(False)
+    _legend_above(figure, labels)
+    return figure
+
+
+def _draw_lines(ax: "Axes", rows: "pd.DataFrame", column: str, labels: list[str]) -> None:
+    # Not seaborn's lineplot: for one line a run it does nothing more, and takes three times as long.
+    valued = rows.dropna(subset=[column])
+    for label in labels:
+        style = (0, dashes(labels)[label]) if dashes(labels)[label] else "-"
+        for _, run in valued[valued["label"] == label].groupby("seed", sort=False):
+            x, y = run["step"].to_numpy(float), run[column].to_numpy(float)
+            ax.plot(x, y, color=palette(labels)[label], linestyle=style, lw=0.8)
+    ax.locator_params(nbins=5)
+
+
+def _legend_above(figure: "Figure", labels: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    colours, patterns = palette(labels), dashes(labels)
+    lines = [
+        Line2D([], [], color=colours[label], linestyle=(0, patterns[label]) if patterns[label] else "-")
+        for label in labels
+    ]
+    figure.legend(lines, labels, loc="upper center", ncols=min(len(labels), 6), frameon=False, handlelength=3)
+
+
+def curves_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Losses and scores against update pairs."""
+    return _draw_histories(stored, dataset, CURVES)
+
+
+def activity_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Firing rates against update pairs."""
+    return _draw_histories(stored, dataset, ACTIVITY)
+
+
+def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Means over seeds as bars, seeds as points, real training data as a dashed line; one panel a metric."""
+    rows = has_value(stored.metrics[stored.metrics["dataset"] == dataset])
+    models = rows[~rows["model"].map(is_baseline)]
+    if models.empty:
+        return None
+    models = models.assign(label=label_runs(models))
+    labels = list(dict.fromkeys(models["label"]))
+    metrics = list(dict.fromkeys(models["metric"]))
+    columns = min(3, len(metrics))
+    num_rows = math.ceil(len(metrics) / columns)
+    height = num_rows * (0.62 + 0.2 * len(labels)) + 0.1
+    figure, axes = new_figure(
+        num_rows, columns, PAGE, height,
+        left=0.13, right=0.985, bottom=0.32 / height, top=1 - 0.22 / height, wspace=0.12, hspace=0.55,
+    )  # fmt: skip
+    for index, ax in enumerate(axes.flat):
+        if index >= len(metrics):
+            ax.set_visible(False)
+            continue
+        _draw_bars(ax, models[models["metric"] == metrics[index]], labels)
+        ax.set(xlabel="", ylabel="", title=heading(metric_info(metrics[index])))
+        _draw_floor(ax, rows, metrics[index])
+        if index % columns:
+            ax.set_yticklabels([])
+    return figure
+
+
+def _draw_bars(ax: "Axes", rows: "pd.DataFrame", labels: list[str]) -> None:
+    seaborn = load_seaborn()
+    shared: dict[str, Any] = {"data": rows, "x": "value", "y": "label", "order": labels, "ax": ax}
+    seaborn.barplot(**shared, color="#A9C4DC", errorbar=None, width=0.7)
+    seaborn.stripplot(**shared, color="#1A1A1A", size=3, jitter=False, alpha=0.85)
+
+
+def _draw_floor(ax: "Axes", rows: "pd.DataFrame", metric: str) -> None:
+    floor = rows[(rows["metric"] == metric) & (rows["model"] == "real_train")]["value"]
+    for value in floor:
+        ax.axvline(value, color="#444444", linestyle=(0, (4, 2)), linewidth=0.8)
+
+
+def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Sample grids side by side: models across, seeds down."""
+    runs = stored.runs[stored.runs["dataset"] == dataset]
+    seeds = sorted(runs["seed"].unique())[:MAX_SEEDS_SHOWN]
+    cells = list(dict.fromkeys((run.model, run.variant) for run in rows_of(runs)))
+    labels = list(dict.fromkeys(label_runs(runs)))
+    status = {(run.model, run.variant, run.seed): run.status for run in rows_of(runs)}
+    pictures = {
+        key: _picture(stored.folder / "grids" / f"{run_name(dataset, *key)}.png")
+        for key in ((*cell, seed) for cell in cells for seed in seeds)
+    }
+    if all(picture is None for picture in pictures.values()):
+        return None
+    figure, axes = _picture_sheet(len(seeds), len(cells))
+    for row, seed in enumerate(seeds):
+        for column, cell in enumerate(cells):
+            key = (*cell, seed)
+            _show(axes[row][column], pictures[key], status.get(key, "not listed"))
+            if row == 0:
+                axes[row][column].set_title(labels[column])
+        axes[row][0].set_ylabel(f"seed {seed}")
+    return figure
+
+
+def evolution_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Grids of each model's first seed over training: models down, update pairs across."""
+    runs = stored.runs[stored.runs["dataset"] == dataset].drop_duplicates(["model", "variant"])
+    series = []
+    for run, label in zip(rows_of(runs), label_runs(runs), strict=True):
+        folder = stored.folder / "grids" / run_name(dataset, run.model, run.variant, run.seed)
+        steps = sorted(folder.glob("step-*.webp"))
+        if steps:
+            series.append((label, steps))
+    if not series:
+        return None
+    columns = min(MAX_STEPS_SHOWN, max(len(steps) for _, steps in series))
+    figure, axes = _picture_sheet(len(series), columns, gap=0.18)
+    for row, (label, steps) in enumerate(series):
+        for column in range(columns):
+            path = steps[round(column * (len(steps) - 1) / max(columns - 1, 1))]
+            _show(axes[row][column], _picture(path), "")
+            axes[row][column].set_title(f"{int(path.stem.removeprefix('step-')):,}", pad=2)
+        axes[row][0].set_ylabel(label)
+    return figure
+
+
+def _picture_sheet(rows: int, columns: int, gap: float = 0.03) -> tuple["Figure", Any]:
+    width = min(PAGE, 0.25 + 1.75 * columns)
+    height = 0.25 + rows * (1 + gap) * (width - 0.25) / columns
+    return new_figure(
+        rows, columns, width, height,
+        left=0.22 / width, right=1 - 0.03 / width, bottom=0.03 / height, top=1 - 0.22 / height,
+        wspace=0.03, hspace=gap,
+    )  # fmt: skip
+
+
+def _picture(path: Path) -> Any:
+    from PIL import Image
+
+    if not path.is_file():
+        return None
+    with Image.open(path) as opened:
+        return opened.convert("RGB")
+
+
+def _show(ax: "Axes", picture: Any, otherwise: str) -> None:
+    """Draw a picture without axes, or say why there is none."""
+    ax.set(xticks=[], yticks=[])
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if picture is None:
+        ax.text(0.5, 0.5, otherwise or "none", ha="center", va="center", transform=ax.transAxes, color="#444444")
+    else:
+        ax.imshow(picture, interpolation="nearest", aspect="equal")
+
+
+DRAW: dict[str, Callable[[Stored, str], "Figure | None"]] = {
+    "curves": curves_figure,
+    "bars": bars_figure,
+    "samples": samples_figure,
+    "activity": activity_figure,
+    "evolution": evolution_figure,
+}
+assert set(DRAW) == set(FIGURE_TITLES), "every figure has a title for its caption"

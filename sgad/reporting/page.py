@@ -1,0 +1,155 @@
+"""report.html: one file with everything in it, which asks nothing of any network."""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from sgad import __version__
+from sgad.names import metric_info
+from sgad.reporting.captions import (
+    FIGURE_TITLES,
+    data_caption,
+    dataset_title,
+    endings_text,
+    recipe_note,
+)
+from sgad.reporting.formats import Column
+from sgad.reporting.page_data import (
+    Embedder,
+    curves_of,
+    downloads,
+    models_of,
+    run_rows,
+    samples_of,
+    script_json,
+)
+from sgad.reporting.reported import REPORTED_LABELS, reported_for
+from sgad.reporting.stored import Stored, read_stored, rows_of
+from sgad.reporting.summary import ENDINGS, summarise
+from sgad.reporting.tables import results_table
+from sgad.reporting.verdicts import verdicts
+from sgad.runs.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sgad.config.experiment import ExperimentConfig
+
+TEMPLATES = Path(__file__).with_name("templates")
+#: Of all pictures in the page together, shared between the data sets; further ones are linked.
+PICTURE_BYTES = 4_000_000
+
+
+def write_report(experiment: "ExperimentConfig", results_dir: Path | str = "results") -> Path:
+    """Write results/experiments/E/report.html from the stored files, tables and figures that there are."""
+    stored = read_stored(results_dir, experiment.name)
+    return save_report(stored, summarise(stored.metrics, stored.runs))
+
+
+def save_report(stored: Stored, summary: "pd.DataFrame") -> Path:
+    """Build and save the page of a stored experiment."""
+    path = stored.folder / "report.html"
+    write_text(path, build_page(stored, summary))
+    return path
+
+
+def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
+    """Return the page as HTML. Text from files is escaped; only our own style sheet and scripts are not."""
+    names = list(dict.fromkeys(stored.runs["dataset"]))
+    pictures = [Embedder(stored.folder, PICTURE_BYTES // len(names)) for _ in names]
+    datasets = [_dataset(stored, summary, *pair) for pair in zip(names, pictures, strict=True)]
+    metrics, runs = run_rows(stored)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            captions=stored.captions,
+            version=__version__,
+            endings=endings_text(stored.runs),
+            recipe=recipe_note(stored.captions, list(dict.fromkeys(stored.runs["variant"]))),
+            datasets=datasets,
+            metrics=metrics,
+            runs=runs,
+            statuses=[ending for ending in ENDINGS if (stored.runs["status"] == ending).any()],
+            failures=[row for row in runs if row["run"].status != "completed"],
+            protocols=_protocols(summary),
+            reported=_reported(stored),
+            linked=[name for embedder in pictures for name in embedder.linked],
+            tables=downloads(stored.folder / "tables", ("results", "runs"), ("csv", "md", "tex")),
+            curves=Markup(script_json({item["key"]: item["curves"] for item in datasets})),
+            style=_asset("vendor/uPlot.min.css") + _asset("report.css"),
+            library=_asset("vendor/uPlot.iife.min.js"),
+            script=_asset("report.js"),
+        )
+    )
+
+
+def _dataset(stored: Stored, summary: "pd.DataFrame", name: str, pictures: Embedder) -> dict[str, Any]:
+    figures = stored.folder / "figures"
+    return {
+        "key": name,
+        "title": dataset_title(stored.captions, name),
+        "facts": stored.captions["datasets"].get(name),
+        "verdicts": verdicts(summary, name),
+        "table": results_table(summary, stored.runs, stored.captions, name),
+        "caption": data_caption(stored.captions, name, stored.runs),
+        "models": models_of(stored.runs[stored.runs["dataset"] == name]),
+        "bars": Embedder(stored.folder, 1_000_000).address(figures / f"bars-{name}.svg"),
+        "seeds": samples_of(stored, name, pictures),
+        "curves": curves_of(stored, name),
+        "figures": [
+            {"title": title, "files": downloads(figures, [f"{kind}-{name}"], ["svg", "png"])}
+            for kind, title in FIGURE_TITLES.items()
+            if (figures / f"{kind}-{name}.svg").is_file()
+        ],
+    }
+
+
+def _protocols(summary: "pd.DataFrame") -> list[dict[str, str]]:
+    """Return each metric's protocol for each data set, once."""
+    rows = summary[summary["protocol"].notna()].drop_duplicates(["dataset", "metric"])
+    return [
+        {"dataset": row.dataset, "metric": metric_info(row.metric).label, "protocol": row.protocol}
+        for row in rows_of(rows)
+    ]
+
+
+def _reported(stored: Stored) -> list[dict[str, str]]:
+    """Return where each reported figure comes from and how it was measured, as far as its source says."""
+    figures = [figure for name in dict.fromkeys(stored.runs["dataset"]) for figure in reported_for(name)]
+    kinds = dict.fromkeys((figure.metric, figure.source, figure.protocol) for figure in figures)
+    return [
+        {"metric": REPORTED_LABELS[metric], "source": source, "protocol": protocol}
+        for metric, source, protocol in kinds
+    ]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = lambda value, decimals: f"{value:.{decimals}f}"
+    environment.filters["groups"] = _groups
+    environment.filters["stem"] = lambda name: Path(name).stem
+    return environment
+
+
+def _groups(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return the groups above a table's columns and how many columns each spans."""
+    return [
+        {"name": name, "span": len(list(members))} for name, members in groupby(columns, lambda column: column.group)
+    ]
+
+
+def _asset(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -1,0 +1,83 @@
+"""Small copies of the pictures that a run leaves: sample grid, grids over training, time steps, event GIF."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from sgad.runs.files import atomic_write
+
+GRID_PIXELS = 512
+STEP_PIXELS = 256
+STEPS_KEPT = 12
+GIF_BYTES = 1_500_000
+
+
+def collect_pictures(folder: Path, runs: Iterable[tuple[str, Path]], detailed: set[str]) -> list[Path]:
+    """Copy each run's pictures to `folder` and remove those of runs that are not listed.
+
+    Parameters
+    ----------
+    runs
+        (name of the run's pictures, run folder).
+    detailed
+        Names of the runs whose pictures over training are kept, too; the others keep the last one only.
+
+    Returns
+    -------
+    The files written: NAME.png, NAME.gif, NAME-steps.png, NAME/step-000500.webp (small and lossy).
+    """
+    written: list[Path] = []
+    for name, run_folder in runs:
+        written += _shrunk(run_folder / "grid.png", folder / f"{name}.png", GRID_PIXELS)
+        written += _shrunk(run_folder / "steps.png", folder / f"{name}-steps.png", 2 * GRID_PIXELS)
+        written += _copied(run_folder / "sample.gif", folder / f"{name}.gif")
+        if name in detailed:
+            for path in _spread(sorted((run_folder / "grids").glob("step-*.png"))):
+                written += _shrunk(path, folder / name / f"{path.stem}.webp", STEP_PIXELS)
+    _remove_others(folder, set(written))
+    return written
+
+
+def _spread(paths: list[Path]) -> list[Path]:
+    """At most STEPS_KEPT of the paths, evenly spread, first and last among them."""
+    if len(paths) <= STEPS_KEPT:
+        return paths
+    return [paths[round(index * (len(paths) - 1) / (STEPS_KEPT - 1))] for index in range(STEPS_KEPT)]
+
+
+def _shrunk(source: Path, target: Path, pixels: int) -> list[Path]:
+    """Copy a picture, at most `pixels` wide and high; an absent or unreadable one is left out."""
+    try:
+        with Image.open(source) as opened:
+            picture = opened.convert("RGB")
+    except (FileNotFoundError, UnidentifiedImageError, OSError):
+        return []
+    red, green, blue = picture.split()
+    if red.tobytes() == green.tobytes() == blue.tobytes():
+        picture = red
+    if max(picture.size) > pixels:
+        picture.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
+    with atomic_write(target) as temporary:
+        if target.suffix == ".webp":
+            picture.convert("RGB").save(temporary, quality=75, method=6)
+        else:
+            picture.save(temporary, optimize=True)
+    return [target]
+
+
+def _copied(source: Path, target: Path) -> list[Path]:
+    if not source.is_file() or source.stat().st_size > GIF_BYTES:
+        return []
+    with atomic_write(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return [target]
+
+
+def _remove_others(folder: Path, kept: set[Path]) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and path not in kept:
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()

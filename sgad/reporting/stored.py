@@ -1,0 +1,150 @@
+"""What `collect` stores of an experiment and later stages read: three CSV files, captions.json, grids/."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from sgad.errors import InputError
+from sgad.runs.files import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRIC_COLUMNS = (
+    "dataset",
+    "model",
+    "variant",
+    "family",
+    "time_steps",
+    "seed",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "protocol",
+    "status",
+)
+RUN_COLUMNS = (
+    "dataset",
+    "model",
+    "variant",
+    "family",
+    "time_steps",
+    "seed",
+    "status",
+    "reason",
+    "steps",
+    "seconds",
+    "device",
+    "machine",
+    "commit",
+    "config_hash",
+    "data_hash",
+    "caption_note",
+    "run_dir",
+)
+#: Columns of histories.csv that say whose row it is; those of history.csv follow.
+KEY_COLUMNS = ("dataset", "model", "variant", "seed")
+BASELINES = ("real_train", "noise", "train_copy")
+
+_INTEGERS = ("time_steps", "seed", "n", "steps")
+_NUMBERS = ("value", "low", "high", "seconds")
+
+
+class DatasetFacts(TypedDict):
+    """What captions say of a data set."""
+
+    title: str
+    note: str
+    citation: str
+    licence: str
+    images: dict[str, int]
+
+
+class Captions(TypedDict):
+    """captions.json: the facts that captions need when neither the data nor the runs are at hand."""
+
+    experiment: str
+    title: str
+    note: str
+    description: str
+    datasets: dict[str, DatasetFacts]
+    variants: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An experiment's stored results; `folder` is results/experiments/E."""
+
+    folder: Path
+    metrics: "pd.DataFrame"
+    runs: "pd.DataFrame"
+    histories: "pd.DataFrame"
+    captions: Captions
+
+
+def rows_of(frame: "pd.DataFrame") -> list[Any]:
+    """Return the rows of a frame, each with its cells as attributes."""
+    return list(frame.itertuples())
+
+
+def experiment_folder(results_dir: Path | str, name: str) -> Path:
+    """Return the folder of an experiment's collected results."""
+    return Path(results_dir) / "experiments" / name
+
+
+def run_name(dataset: str, model: str, variant: str, seed: int) -> str:
+    """Return the stem of a run's small pictures in grids/."""
+    return f"{dataset}-{model}-{variant}-seed{seed}"
+
+
+def read_stored(results_dir: Path | str, name: str) -> Stored:
+    """Read what `sgad collect` wrote.
+
+    Raises
+    ------
+    InputError
+        If a file is absent or lacks a column.
+    """
+    folder = experiment_folder(results_dir, name)
+    if not (folder / "metrics.csv").is_file():
+        raise InputError(f"{folder / 'metrics.csv'} does not exist; run `sgad collect {name}` first")
+    captions: Any = read_json(folder / "captions.json")
+    return Stored(
+        folder=folder,
+        metrics=_read_csv(folder / "metrics.csv", METRIC_COLUMNS),
+        runs=_read_csv(folder / "runs.csv", RUN_COLUMNS),
+        histories=_read_csv(folder / "histories.csv", KEY_COLUMNS),
+        captions=captions,
+    )
+
+
+def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        # A model may well be called "NA" or "null": only empty cells of numeric columns are missing.
+        frame = pd.read_csv(path, dtype=dict.fromkeys(columns, str), keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a readable table ({error}); run `sgad collect` again") from error
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]!r}; run `sgad collect` again")
+    for column in frame.columns:
+        if column in _INTEGERS:
+            frame[column] = _numeric(frame[column], path).astype("Int64")
+        elif column in _NUMBERS or column not in columns:
+            frame[column] = _numeric(frame[column], path)
+    return frame
+
+
+def _numeric(column: "pd.Series[Any]", path: Path) -> "pd.Series[Any]":
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column.replace("", None))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: column {column.name!r} holds more than numbers ({error}); run `sgad collect` again"
+        ) from error

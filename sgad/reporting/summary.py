@@ -1,0 +1,137 @@
+"""Statistics over seeds: mean, standard deviation, t interval, n, and how the runs of each cell ended."""
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sgad.errors import InputError
+from sgad.reporting.stored import BASELINES, rows_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CELL = ["dataset", "model", "variant"]
+ENDINGS = ("completed", "collapsed", "diverged", "failed", "interrupted", "running", "absent")
+
+
+def t_quantile(degrees: int, probability: float = 0.975) -> float:
+    """Return the quantile of Student's t distribution with a whole number of degrees of freedom.
+
+    By bisection on the finite series of its distribution function (Abramowitz and Stegun 1964, 26.7.3 and
+    26.7.4): SciPy's takes longer to import than a whole table takes to write.
+    """
+    if degrees < 1:
+        raise ValueError(f"degrees must be at least 1, got {degrees}")
+    if not 0.5 <= probability < 1:
+        raise ValueError(f"probability must be in [0.5, 1), got {probability}")
+    return _t_quantile(degrees, probability)
+
+
+@cache
+def _t_quantile(degrees: int, probability: float) -> float:
+    low, high = 0.0, math.pi / 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        if (1 + _t_central(middle, degrees)) / 2 < probability:
+            low = middle
+        else:
+            high = middle
+    return math.tan((low + high) / 2) * math.sqrt(degrees)
+
+
+def _t_central(theta: float, degrees: int) -> float:
+    """P(|t| < tan(theta) sqrt(degrees))."""
+    sine, cosine = math.sin(theta), math.cos(theta)
+    is_odd = degrees % 2 == 1
+    term = cosine if is_odd else 1.0
+    total = term if degrees > 1 else 0.0
+    for power in range(3 if is_odd else 2, degrees - 1, 2):
+        term *= cosine**2 * (power - 1) / power
+        total += term
+    return 2 / math.pi * (theta + sine * total) if is_odd else sine * total
+
+
+def has_value(metrics: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows that hold a finite value."""
+    finite = metrics["value"].notna() & (metrics["value"].abs() != math.inf)
+    return metrics[finite]
+
+
+def check_protocols(metrics: "pd.DataFrame") -> None:
+    """Refuse to let two protocols share a column: the values of one metric on one data set, over all models.
+
+    Baselines stand apart in tables and are marked there if their protocol differs: a small data set has fewer
+    images than models can draw.
+
+    Raises
+    ------
+    InputError
+        Naming the metric, the protocols and a model measured by each.
+    """
+    valued = has_value(metrics[~metrics["model"].map(is_baseline)])
+    valued = valued.drop_duplicates(["dataset", "metric", "protocol"])
+    twice = valued[valued.duplicated(["dataset", "metric"], keep=False)]
+    if twice.empty:
+        return
+    dataset, metric = twice.iloc[0][["dataset", "metric"]]
+    clash = twice[(twice["dataset"] == dataset) & (twice["metric"] == metric)]
+    named = " and ".join(f"{row.protocol!r} ({row.model})" for row in rows_of(clash))
+    raise InputError(
+        f"{metric} on {dataset} was measured by {len(clash)} protocols, which no column may hold: {named};"
+        " measure again by one of them"
+    )
+
+
+def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
+    """One row per data set, model, variant and metric, over the seeds.
+
+    Parameters
+    ----------
+    metrics, runs
+        metrics.csv and runs.csv. Values of collapsed runs count like any other; a run without one lowers n.
+
+    Returns
+    -------
+    dataset, model, variant, family, time_steps, metric, mean, std (ddof 1; NaN for one seed), low, high (95 %
+    t interval of the mean), n, samples (images a run), protocol, runs (listed), and a count of every ending.
+
+    Raises
+    ------
+    InputError
+        If a column would hold two protocols.
+    """
+    check_protocols(metrics)
+    cells = metrics.drop_duplicates([*CELL, "metric"])[[*CELL, "family", "time_steps", "metric"]]
+    grouped = has_value(metrics).groupby([*CELL, "metric"], sort=False)
+    # Real numbers of a single seed have no spread; a baseline is measured once.
+    values = grouped.agg(
+        mean=("value", "mean"),
+        std=("value", "std"),
+        n=("value", "size"),
+        samples=("n", "min"),
+        protocol=("protocol", "first"),
+    ).reset_index()
+    table = cells.merge(values, on=[*CELL, "metric"], how="left")
+    table["n"] = table["n"].fillna(0).astype(int)
+    half = [
+        t_quantile(n - 1) * std / math.sqrt(n) if n > 1 else math.nan
+        for n, std in zip(table["n"], table["std"], strict=True)
+    ]
+    table["low"], table["high"] = table["mean"] - half, table["mean"] + half
+    counts = count_endings(runs)
+    table = table.merge(counts, on=CELL, how="left")
+    # Baselines have no runs; without this, one of them would turn every count into a float.
+    counted = ["runs", *ENDINGS]
+    table[counted] = table[counted].fillna(0).astype(int)
+    return table
+
+
+def count_endings(runs: "pd.DataFrame") -> "pd.DataFrame":
+    """Count, for each data set, model and variant, the runs and how they ended."""
+    counts = runs[CELL].assign(runs=1, **{ending: (runs["status"] == ending).astype(int) for ending in ENDINGS})
+    return counts.groupby(CELL, sort=False).sum().reset_index()
+
+
+def is_baseline(model: str) -> bool:
+    """Return whether a row is a floor or ceiling rather than a model."""
+    return model in BASELINES

@@ -1,0 +1,292 @@
+"""Tables of an experiment: results per data set (mean ± std over seeds, reported figures beside) and runs.
+
+Building is pure (frames to `Table`); `write_tables` saves. results.csv holds the same numbers unrounded.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sgad.names import Metric, label_of, metric_info
+from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences
+from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
+from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
+from sgad.reporting.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
+from sgad.reporting.summary import ENDINGS, is_baseline, summarise
+from sgad.runs.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sgad.config.experiment import ExperimentConfig
+
+Row = Any
+#: Marks a baseline that was measured by another protocol than the models, for example on fewer images.
+OTHER_PROTOCOL = "†"
+_REPORTED_COLUMNS = ("source", "reported_value", "reported_source", "reported_protocol")
+_SUMMARY_COLUMNS = (
+    "dataset",
+    "model",
+    "variant",
+    "family",
+    "time_steps",
+    "metric",
+    "mean",
+    "std",
+    "low",
+    "high",
+    "n",
+    "samples",
+    "protocol",
+    "runs",
+    *ENDINGS,
+)
+
+
+def write_tables(experiment: "ExperimentConfig", results_dir: Path | str = "results") -> list[Path]:
+    """Write tables/{results,runs}.{csv,md,tex} from the stored CSV files; return their paths."""
+    return save_tables(read_stored(results_dir, experiment.name), experiment.tables)
+
+
+def save_tables(stored: Stored, names: Sequence[str], summary: "pd.DataFrame | None" = None) -> list[Path]:
+    """Build and save the named tables of a stored experiment."""
+    if summary is None:
+        summary = summarise(stored.metrics, stored.runs)
+    folder, written = stored.folder / "tables", []
+    for name in names:
+        if name == "results":
+            tables = results_tables(summary, stored.runs, stored.captions)
+            content = results_csv(summary)
+        else:
+            tables = [runs_table(stored.runs, stored.captions)]
+            content = to_csv(RUN_COLUMNS, stored.runs[list(RUN_COLUMNS)].to_numpy().tolist())
+        texts = {
+            "csv": content,
+            "md": "\n".join(to_markdown(table) for table in tables),
+            "tex": "\n".join(to_latex(table) for table in tables),
+        }
+        for suffix, text in texts.items():
+            write_text(folder / f"{name}.{suffix}", text)
+            written.append(folder / f"{name}.{suffix}")
+    return written
+
+
+def results_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions) -> list[Table]:
+    """Return one results table per data set, in the order of the runs."""
+    return [results_table(summary, runs, captions, dataset) for dataset in dict.fromkeys(runs["dataset"])]
+
+
+def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, dataset: str) -> Table:
+    """Return models against metrics on one data set; reported, reproduced and baselines in blocks apart."""
+    here = summary[summary["dataset"] == dataset]
+    metrics = [metric_info(key) for key in dict.fromkeys(here["metric"])]
+    figures = reported_for(dataset)
+    best = _best_models(here, metrics)
+    others = other_protocols(here)
+    blocks = [
+        ("reported by others", _reported_rows(figures, len(metrics))),
+        ("reproduced here", _model_rows(here, metrics, figures, best)),
+        ("for scale", _baseline_rows(here, metrics, figures, others)),
+    ]
+    columns = [Column("model"), Column("variant"), Column("family"), Column("T", is_number=True)]
+    columns += [Column(heading(metric), "reproduced", is_number=True) for metric in metrics]
+    columns += [
+        Column(f"{REPORTED_LABELS[metric]}{' ↑' if metric == 'inception_score' else ' ↓'}", "reported", True)
+        for metric in reported_metrics(figures)
+    ]
+    columns.append(Column("runs"))
+    return Table(
+        key=f"results-{dataset}",
+        title=f"Results on {dataset_title(captions, dataset)}",
+        columns=columns,
+        blocks=[(name, rows) for name, rows in blocks if rows],
+        caption=sentences(
+            [
+                "Mean ± standard deviation over n training seeds; the best mean of a column in bold",
+                data_caption(captions, dataset, runs),
+                protocol_caption(summary, dataset),
+                _other_protocols_text(others),
+                _sources(figures),
+            ]
+        ),
+    )
+
+
+def heading(metric: Metric) -> str:
+    """Return a metric's label with the direction in which it improves."""
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    return f"{metric.label}{unit} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def spread_text(mean: float, std: float, n: int, metric: Metric) -> str:
+    """Return "12.3 ± 0.4 (n = 5)"; without ± for one seed, "–" for none."""
+    if n == 0 or math.isnan(mean):
+        return ABSENT
+    if n == 1:
+        return f"{mean:.{metric.decimals}f} (n = 1)"
+    return f"{mean:.{metric.decimals}f} ± {std:.{metric.decimals}f} (n = {n})"
+
+
+def runs_text(row: Row) -> str:
+    """Return "3" if all listed runs completed, else for example "1 of 3 (1 diverged, 1 absent)"."""
+    others = [f"{getattr(row, ending)} {ending}" for ending in ENDINGS[1:] if getattr(row, ending)]
+    return f"{row.completed} of {row.runs} ({', '.join(others)})" if others else f"{row.runs}"
+
+
+def _best_models(here: "pd.DataFrame", metrics: Sequence[Metric]) -> dict[str, float]:
+    """The best mean of each metric among models; none where fewer than two models have a value."""
+    best = {}
+    for metric in metrics:
+        rows = here[(here["metric"] == metric.key) & ~here["model"].map(is_baseline)]
+        means = rows["mean"].dropna()
+        if len(means) > 1:
+            best[metric.key] = float(means.max() if metric.higher_is_better else means.min())
+    return best
+
+
+def _model_rows(
+    here: "pd.DataFrame", metrics: Sequence[Metric], figures: list[Reported], best: dict[str, float]
+) -> list[list[Cell]]:
+    models: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows_of(here[~here["model"].map(is_baseline)]):
+        models.setdefault((row.model, row.variant), {})[row.metric] = row
+    rows = []
+    for (model, variant), found in models.items():
+        first, label = next(iter(found.values())), label_of("model", model)
+        cells = [Cell(label), Cell(variant), Cell(label_of("family", first.family) or ABSENT)]
+        cells.append(Cell(_steps(first.time_steps)))
+        cells += [_metric_cell(found.get(metric.key), metric, best) for metric in metrics]
+        cells += [_reported_cell(figures, label, name) for name in reported_metrics(figures)]
+        rows.append([*cells, Cell(runs_text(first))])
+    return rows
+
+
+def _metric_cell(row: Row, metric: Metric, best: dict[str, float]) -> Cell:
+    if row is None:
+        return Cell(ABSENT)
+    text = spread_text(row.mean, row.std, row.n, metric)
+    return Cell(text, is_best=bool(row.n) and row.mean == best.get(metric.key))
+
+
+def _baseline_rows(
+    here: "pd.DataFrame",
+    metrics: Sequence[Metric],
+    figures: list[Reported],
+    others: dict[tuple[str, str], str],
+) -> list[list[Cell]]:
+    models: dict[str, dict[str, Row]] = {}
+    for row in rows_of(here[here["model"].map(is_baseline)]):
+        models.setdefault(row.model, {})[row.metric] = row
+    rows = []
+    for model, found in models.items():
+        cells = [Cell(label_of("model", model)), Cell(ABSENT), Cell(ABSENT), Cell(ABSENT)]
+        for metric in metrics:
+            mark = OTHER_PROTOCOL if (model, metric.key) in others else ""
+            measured = found.get(metric.key)
+            text = f"{measured.mean:.{metric.decimals}f}{mark}" if measured and measured.n else ABSENT
+            cells.append(Cell(text))
+        rows.append([*cells, *[Cell(ABSENT)] * len(reported_metrics(figures)), Cell(ABSENT)])
+    return rows
+
+
+def other_protocols(here: "pd.DataFrame") -> dict[tuple[str, str], str]:
+    """Return the protocols of baselines, by model and metric, that are not those of the models."""
+    is_scale = here["model"].map(is_baseline)
+    valued = here["n"] > 0
+    used = {row.metric: row.protocol for row in rows_of(here[valued & ~is_scale])}
+    return {
+        (row.model, row.metric): row.protocol
+        for row in rows_of(here[valued & is_scale])
+        if row.metric in used and row.protocol != used[row.metric]
+    }
+
+
+def _other_protocols_text(others: dict[tuple[str, str], str]) -> str:
+    named: dict[str, list[str]] = {}
+    for (model, _), protocol in others.items():
+        named.setdefault(protocol, []).append(label_of("model", model))
+    parts = [f"{', '.join(dict.fromkeys(models))}: {protocol}" for protocol, models in named.items()]
+    return f"{OTHER_PROTOCOL} by another protocol – {'; '.join(parts)}" if parts else ""
+
+
+def _reported_rows(figures: list[Reported], num_metrics: int) -> list[list[Cell]]:
+    rows = []
+    for model, family, time_steps in dict.fromkeys((f.model, f.family, f.time_steps) for f in figures):
+        own = {f.metric: f.value for f in figures if (f.model, f.time_steps) == (model, time_steps)}
+        cells = [Cell(model), Cell(ABSENT), Cell(label_of("family", family)), Cell(time_steps or ABSENT)]
+        cells += [Cell(ABSENT)] * num_metrics
+        cells += [Cell(own.get(metric, ABSENT)) for metric in reported_metrics(figures)]
+        rows.append([*cells, Cell(ABSENT)])
+    return rows
+
+
+def _reported_cell(figures: list[Reported], label: str, metric: str) -> Cell:
+    """What others reported for the same model, with its T; beside ours, in a column of its own."""
+    values = [f for f in figures if f.model == label and f.metric == metric]
+    return Cell("; ".join(f"{f.value} (T = {f.time_steps})" for f in values) or ABSENT)
+
+
+def _sources(figures: list[Reported]) -> str:
+    if not figures:
+        return ""
+    names = "; ".join(dict.fromkeys(f.source for f in figures))
+    return f"Reported figures are other people's, by other protocols, and not comparable with ours: {names}"
+
+
+def _steps(value: Any) -> str:
+    return ABSENT if str(value) in ("<NA>", "nan", "") else str(int(value))
+
+
+def results_csv(summary: "pd.DataFrame") -> str:
+    """Return reproduced and reported figures in full precision, told apart by the column `source`."""
+    columns = [*_SUMMARY_COLUMNS, *_REPORTED_COLUMNS]
+    rows = [[*row, "reproduced", "", "", ""] for row in summary[list(_SUMMARY_COLUMNS)].to_numpy().tolist()]
+    for dataset in dict.fromkeys(summary["dataset"]):
+        for figure in reported_for(dataset):
+            known = {"dataset": dataset, "model": figure.model, "family": figure.family}
+            known |= {"time_steps": figure.time_steps, "metric": figure.metric, "source": "reported"}
+            known |= {"reported_value": figure.value, "reported_source": figure.source}
+            known |= {"reported_protocol": figure.protocol}
+            rows.append([known.get(column, "") for column in columns])
+    return to_csv(columns, rows)
+
+
+def runs_table(runs: "pd.DataFrame", captions: Captions) -> Table:
+    """Return every run with its ending, cost and provenance."""
+    headings = (
+        "data set",
+        "model",
+        "variant",
+        "seed",
+        "T",
+        "status",
+        "reason",
+        "steps",
+        "seconds",
+        "machine",
+    )
+    numbers = ("seed", "T", "steps", "seconds")
+    rows = [
+        [
+            Cell(row.dataset),
+            Cell(label_of("model", row.model)),
+            Cell(row.variant),
+            Cell(_steps(row.seed)),
+            Cell(_steps(row.time_steps)),
+            Cell(row.status),
+            Cell(row.reason or ABSENT),
+            Cell(_steps(row.steps)),
+            Cell(ABSENT if math.isnan(row.seconds) else f"{row.seconds:.1f}"),
+            Cell(" ".join(word for word in (row.device, row.machine) if word) or ABSENT),
+        ]
+        for row in rows_of(runs)
+    ]
+    datasets = "; ".join(dataset_title(captions, name) for name in dict.fromkeys(runs["dataset"]))
+    return Table(
+        key="runs",
+        title=f"Runs of {captions['title']}",
+        columns=[Column(name, is_number=name in numbers) for name in headings],
+        blocks=[("", rows)],
+        caption=sentences([f"Data: {datasets}", captions["note"], "Seconds are wall-clock time of training"]),
+    )

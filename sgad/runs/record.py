@@ -1,0 +1,71 @@
+"""run.json: what a training run was, on what, and how it ended."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sgad.errors import InputError
+from sgad.runs.files import read_json, write_json
+
+FILE_NAME = "run.json"
+Status = Literal["running", "completed", "diverged", "collapsed", "interrupted", "failed"]
+
+#: Statuses after which the same command has nothing left to do.
+FINAL = ("completed", "diverged", "collapsed")
+
+
+class RunRecord(BaseModel):
+    """One training run's record. Times in seconds, memory in MB (10^6 bytes)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str
+    model: str
+    variant: str
+    seed: int
+    family: str
+    time_steps: int
+    status: Status
+    reason: str = ""
+    steps: int = 0
+    epochs: float = 0.0
+    target_steps: int = 0
+    seconds: float = 0.0
+    images_per_second: float | None = None
+    peak_memory_mb: float | None = None
+    device: str = ""
+    machine: str = ""
+    threads: int = 1
+    engine: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+    commit: str = ""
+    config_hash: str
+    data_hash: str = ""
+    seeds: dict[str, int] = Field(default_factory=dict)
+    caption_note: str = ""
+    started: str = ""
+    ended: str = ""
+    sessions: int = Field(1, description="processes that worked on the run, more than one after an interruption")
+
+    def write(self, folder: Path) -> None:
+        """Write run.json atomically."""
+        write_json(folder / FILE_NAME, self.model_dump(mode="json"))
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read run.json of a run folder.
+
+    Raises
+    ------
+    InputError
+        If it is absent or not a run record.
+    """
+    path = folder / FILE_NAME
+    content: Any = read_json(path)
+    try:
+        return RunRecord.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "content"
+        raise InputError(f"{path}: {field}: {first['msg']}; delete the file and train again") from error

@@ -1,0 +1,162 @@
+"""The sample stage: a trained generator and a seed to samples.npz, grid.png and, for events, sample.gif."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sgad.config.run import RunConfig
+from sgad.images import Bytes, save_gif, save_grid, to_bytes
+from sgad.models.registry import load_generator
+from sgad.runs.files import sha256_of, write_npz
+from sgad.runs.progress import Progress
+from sgad.runs.record import FILE_NAME as RECORD
+from sgad.runs.record import read_record
+from sgad.runs.seeds import stream_seed
+from sgad.training.run import choose_device, set_threads
+
+Statistics = Literal["running", "recalibrated", "batch"]
+
+BATCH = 250
+RECALIBRATION_BATCHES = 8
+GRID_IMAGES = 64
+GIF_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What the sample stage is asked to do; `num` or `statistics` None: as the run's configuration says."""
+
+    folder: Path
+    num: int | None = None
+    sample_seed: int = 0
+    statistics: Statistics | None = None
+    keep_steps: bool = False
+    device: str = "auto"
+    threads: int = 0
+
+
+def latents(config: RunConfig, count: int, sample_seed: int) -> Tensor:
+    """Return z of shape (count, latent_dim), the same on every machine; other than the training's and the grids'."""
+    seed = stream_seed(config.dataset, config.seed, "sample", sample_seed)
+    return torch.randn(count, config.latent_dim, generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def recalibrate(generator: nn.Module, config: RunConfig, device: torch.device) -> None:
+    """Re-estimate the batch norm averages by running the generator on fresh latents.
+
+    Moving averages of weights need it, and so do weights that moved fast before training ended.
+    """
+    norms = [
+        module for module in generator.modules() if hasattr(module, "running_mean") and hasattr(module, "momentum")
+    ]
+    before = [module.momentum for module in norms]
+    for module in norms:
+        module.reset_running_stats()
+        # No momentum: torch's convention for the plain mean over all batches.
+        module.momentum = None
+    generator.train()
+    seed = stream_seed(config.dataset, config.seed, "recalibration")
+    z = torch.randn(RECALIBRATION_BATCHES * BATCH, config.latent_dim, generator=torch.Generator().manual_seed(seed))
+    dtype = next(generator.parameters()).dtype
+    for batch in z.split(BATCH):
+        generator(batch.to(device, dtype))
+    for module, momentum in zip(norms, before, strict=True):
+        module.momentum = momentum
+
+
+def prepare_generator(
+    generator: nn.Module, config: RunConfig, statistics: Statistics, device: torch.device
+) -> nn.Module:
+    """Return the generator ready to sample with the chosen batch norm statistics."""
+    if statistics == "batch":
+        return generator.train()
+    if statistics == "recalibrated":
+        recalibrate(generator, config, device)
+    return generator.eval()
+
+
+@torch.no_grad()
+def generate(
+    generator: nn.Module, z: Tensor, device: torch.device, *, keep_steps: bool
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield batches of shown images (B, C, H, W) (events: (T, B, C, H, W)) and, if asked for, all time steps."""
+    dtype = next(generator.parameters()).dtype
+    for batch in z.split(BATCH):
+        made = generator(batch.to(device, dtype), keep_steps=keep_steps)
+        yield made.shown, (made.steps if keep_steps else None)
+
+
+def sample_run(request: SampleRequest) -> Path:
+    """Write samples.npz and the pictures of one run folder; return the path of samples.npz."""
+    if _has_failed(request.folder):
+        # Later stages read "no images" as "the run failed", and say so in every table.
+        write_npz(request.folder / "samples.npz", images=np.zeros((0, 1, 1, 1), np.uint8), meta=np.array("{}"))
+        return request.folder / "samples.npz"
+    device = choose_device(request.device)
+    set_threads(request.threads)
+    generator, config, shape = load_generator(request.folder)
+    generator = generator.to(device)
+    statistics = request.statistics or config.sampling_statistics
+    generator = prepare_generator(generator, config, statistics, device)
+    count = request.num or config.num_samples
+    images: list[Bytes] = []
+    steps: list[Bytes] = []
+    with Progress(count, title=f"sampling {request.folder}", unit="images") as progress:
+        z = latents(config, count, request.sample_seed)
+        for shown, all_steps in generate(generator, z, device, keep_steps=request.keep_steps):
+            images.append(_batch_first(to_bytes(shown, config.pixel_range)))
+            if all_steps is not None:
+                steps.append(_batch_first(to_bytes(all_steps, config.pixel_range)))
+            progress.update(len(images[-1]))
+    made = np.concatenate(images)
+    _write(request, config, made, np.concatenate(steps) if steps else None, statistics, shape)
+    return request.folder / "samples.npz"
+
+
+def _has_failed(folder: Path) -> bool:
+    return (folder / RECORD).is_file() and read_record(folder).status == "failed"
+
+
+def _batch_first(frames: Bytes) -> Bytes:
+    return np.ascontiguousarray(frames.swapaxes(0, 1)) if frames.ndim == 5 else frames
+
+
+def _write(
+    request: SampleRequest,
+    config: RunConfig,
+    made: Bytes,
+    steps: Bytes | None,
+    statistics: str,
+    shape: tuple[int, ...],
+) -> None:
+    folder, is_events = request.folder, made.ndim == 5
+    note = read_record(folder).caption_note if (folder / RECORD).is_file() else ""
+    meta = {
+        "dataset": config.dataset,
+        "model": config.model,
+        "variant": config.variant,
+        "seed": config.seed,
+        "sample_seed": request.sample_seed,
+        "statistics": statistics,
+        "config_hash": config.hash(),
+        "weights_sha256": sha256_of(folder / "generator.safetensors"),
+        "kind": "events" if is_events else "images",
+        "shape": list(shape),
+        "caption_note": note,
+    }
+    arrays = {"frames" if is_events else "images": made, "meta": np.array(json.dumps(meta))}
+    if steps is not None and not is_events:
+        arrays["steps"] = steps
+    write_npz(folder / "samples.npz", **arrays)
+    if is_events:
+        save_gif(folder / "sample.gif", made[:GIF_IMAGES], columns=4)
+        save_grid(folder / "grid.png", made[:GRID_IMAGES].swapaxes(0, 1) / np.float32(255))
+    else:
+        save_grid(folder / "grid.png", made[:GRID_IMAGES] / np.float32(255))

@@ -1,0 +1,1 @@
+"""Spiking building blocks: surrogate gradients, neurons, encoders, and layers over time-first sequences."""

@@ -1,0 +1,179 @@
+"""The neuron scan on a CPU: batch norm, scan, pooling or weighting in one pass over memory, forward and backward."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from sgad.snn.kernels import numba_loops as loops
+from sgad.snn.kernels.interface import Norm, Scan, ScanResult
+from sgad.snn.surrogate import SURROGATES
+
+
+@cache
+def _workers(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="sgad-scan")
+
+
+def _share(work: Callable[[int, int, int], None], items: int) -> None:
+    """Call work(start, stop, slot) on as many threads as torch uses, each with its range of items."""
+    threads = max(1, min(torch.get_num_threads(), items))
+    bounds = [items * index // threads for index in range(threads + 1)]
+    # The calling thread takes the last range itself.
+    pending: list[Future[None]] = [
+        _workers(threads).submit(work, bounds[slot], bounds[slot + 1], slot) for slot in range(threads - 1)
+    ]
+    work(bounds[threads - 1], bounds[threads], threads - 1)
+    for future in pending:
+        future.result()
+
+
+def _slots() -> int:
+    return max(1, torch.get_num_threads())
+
+
+def batch_moments(x: Tensor) -> tuple[Any, Any]:
+    """Return mean and biased variance (T, C), float64, of (T, B, H, W, C)."""
+    rows = x.detach().flatten(1, 3).numpy()
+    shape = (_slots(), rows.shape[0], rows.shape[2])
+    sums, squares = np.zeros(shape), np.zeros(shape)
+    _share(lambda start, stop, slot: loops.moment_sums(start, stop, slot, rows, sums, squares), rows.shape[1])
+    mean = sums.sum(axis=0) / rows.shape[1]
+    var = np.maximum(squares.sum(axis=0) / rows.shape[1] - mean * mean, 0.0)
+    return rows[:, 0, :] + mean, var
+
+
+class _Layer(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, state: Tensor | None, norm: Norm | None, scan: Scan
+    ) -> tuple[Tensor, ...]:
+        moments = _moments(x, norm)
+        scale, shift = _affine(x, norm, moments)
+        out, last = _forward(x, scale, shift, state, scan)
+        own = norm is not None and norm.mean is None
+        mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
+        ctx.save_for_backward(x, weight, state, scale, shift)
+        ctx.scan, ctx.moments, ctx.own, ctx.eps = scan, moments, own, norm.eps if norm else 0.0
+        ctx.mark_non_differentiable(*(value for value in (mean, var) if value is not None))
+        return out, last, mean, var  # type: ignore[return-value]
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        x, weight, state, scale, shift = ctx.saved_tensors
+        scan: Scan = ctx.scan
+        spikes = gradients[0]
+        if spikes is None:
+            spikes = x.new_zeros(_out_shape(x, scan))
+        to_x, to_state, sums, products = _backward(
+            x, scale, shift, state, ctx.moments[0], scan, spikes.contiguous(), gradients[1], weight is not None
+        )
+        if weight is None:
+            return to_x, None, None, to_state, None, None
+        invstd = 1.0 / np.sqrt(ctx.moments[1] + ctx.eps)
+        factor = weight.detach().numpy() * invstd
+        if ctx.own:
+            count = x[0].numel() // x.shape[-1]
+            by_x = -factor * invstd**2 * products / count
+            _norm_backward(to_x, x, ctx.moments[0], factor, by_x, -factor * sums / count)
+        else:
+            to_x *= torch.from_numpy(factor).to(x.dtype)
+        to_weight = torch.from_numpy((products * invstd).sum(axis=0)).to(x.dtype)
+        return to_x, to_weight, torch.from_numpy(sums.sum(axis=0)).to(x.dtype), to_state, None, None
+
+
+def _moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
+    if norm is None:
+        return np.zeros((len(x), x.shape[-1])), np.ones((len(x), x.shape[-1]))
+    if norm.mean is None or norm.var is None:
+        return batch_moments(x)
+    shape = (len(x), x.shape[-1])
+    return tuple(np.broadcast_to(value.detach().double().numpy(), shape) for value in (norm.mean, norm.var))  # type: ignore[return-value]
+
+
+def _affine(x: Tensor, norm: Norm | None, moments: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
+    """Return scale and shift (T, C), or (1, C), that normalise the currents."""
+    if norm is None:
+        return x.new_ones(1, x.shape[-1]), x.new_zeros(1, x.shape[-1])
+    scale = norm.weight.detach().double().numpy() / np.sqrt(moments[1] + norm.eps)
+    shift = norm.bias.detach().double().numpy() - moments[0] * scale
+    return torch.from_numpy(scale).to(x.dtype), torch.from_numpy(shift).to(x.dtype)
+
+
+def _out_shape(x: Tensor, scan: Scan) -> tuple[int, ...]:
+    _, batch, height, width, channels = x.shape
+    return (1 if scan.weights else scan.steps, batch, height // scan.pool, width // scan.pool, channels)
+
+
+def _items(shape: tuple[int, ...]) -> int:
+    return shape[1] * -(-shape[4] // loops.BLOCK)
+
+
+def _arrays(x: Tensor, scan: Scan) -> tuple[Any, Any]:
+    neuron = scan.neuron
+    array = x.detach().numpy()
+    constants = loops.neuron_constants(neuron.tau, neuron.threshold, neuron.width, scan.pool, array.dtype)
+    return np.array(scan.weights or (), dtype=array.dtype), constants
+
+
+def _optional(value: Tensor | None, like: Tensor) -> Any:
+    """Return a (B, H, W, C) array; an absent one has no elements, because compiled loops know no None."""
+    return like.new_empty(0, 0, 0, 0).numpy() if value is None else value.detach().contiguous().numpy()
+
+
+def _forward(
+    x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, scan: Scan
+) -> tuple[Tensor, Tensor | None]:
+    shape = _out_shape(x, scan)
+    out = x.new_empty(shape)
+    # At an odd edge, pooling leaves neurons out; nothing ever reads their potentials.
+    last = x.new_zeros(x.shape[1:]) if scan.keep_state else None
+    weights, constants = _arrays(x, scan)
+    fixed = (
+        x.detach().numpy(), scale.numpy(), shift.numpy(), _optional(state, x), weights, constants,
+        scan.steps, scan.pool, out.numpy(), _optional(last, x),
+    )  # fmt: skip
+    _share(lambda start, stop, slot: loops.scan_forward(start, stop, *fixed), _items(shape))
+    return out, last
+
+
+def _backward(
+    x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, mean: Any, scan: Scan, gradient: Tensor,
+    gradient_last: Tensor | None, collect: bool,
+) -> tuple[Tensor, Tensor | None, Any, Any]:  # fmt: skip
+    odd = x.shape[2] % scan.pool or x.shape[3] % scan.pool
+    to_x = torch.zeros_like(x) if odd else torch.empty_like(x)
+    to_state = None if state is None else x.new_zeros(state.shape)
+    weights, constants = _arrays(x, scan)
+    shape = (_slots(), len(x), x.shape[-1]) if collect else (0, 0, 0)
+    sums, products = np.zeros(shape), np.zeros(shape)
+    fixed = (
+        x.detach().numpy(), scale.numpy(), shift.numpy(), np.ascontiguousarray(mean).astype(constants.dtype),
+        _optional(state, x), weights, constants, SURROGATES.index(scan.neuron.surrogate), scan.steps, scan.pool,
+        gradient.numpy(), _optional(gradient_last, x), to_x.numpy(), _optional(to_state, x), sums, products,
+    )  # fmt: skip
+    _share(
+        lambda start, stop, slot: loops.scan_backward(start, stop, slot, *fixed), _items(tuple(gradient.shape))
+    )
+    return to_x, to_state, sums.sum(axis=0), products.sum(axis=0)
+
+
+def _norm_backward(gradient: Tensor, x: Tensor, mean: Any, by_gradient: Any, by_x: Any, offset: Any) -> None:
+    rows, currents = gradient.flatten(1, 3).numpy(), x.detach().flatten(1, 3).numpy()
+    factors = [np.ascontiguousarray(value, dtype=rows.dtype) for value in (mean, by_gradient, by_x, offset)]
+    _share(
+        lambda start, stop, slot: loops.norm_backward(start, stop, rows, currents, *factors), rows.shape[1]
+    )
+
+
+def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan) -> ScanResult:
+    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.scan_layer`."""
+    weight, bias = (None, None) if norm is None else (norm.weight, norm.bias)
+    out, last, mean, var = _Layer.apply(x.contiguous(), weight, bias, state, norm, scan)  # type: ignore[no-untyped-call]
+    return ScanResult(out, last, mean, var)

@@ -1,0 +1,247 @@
+"""Layers over time-first sequences: batch norm per step, spiking layers, transposed convolutions.
+
+Sequences are (T, B, ...) and, for images, channels last: (T, B, H, W, C). A leading dimension of 1 stands for a sequence
+whose steps are all the same, so that what comes before the first neuron works once instead of T times.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sgad.errors import InputError
+from sgad.snn.kernels import Norm, Scan, scan_layer
+from sgad.snn.neurons import NEGATIVE_SLOPE, Neuron
+from sgad.snn.surrogate import surrogate_derivative
+
+
+class StepBatchNorm(nn.Module):
+    """Batch norm of every time step on its own; parameters and buffers are named as torch's.
+
+    The statistics of a pass are collected by `record` and move the running averages in `commit`, in closed form: after
+    steps t = 1..T with momentum p, r' = (1-p)^T r + sum over t of p (1-p)^(T-t) x[t].
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float | None = 0.1) -> None:
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))
+        self.is_recording = True
+        self._pending: list[tuple[Tensor, Tensor, int]] = []
+
+    def reset_running_stats(self) -> None:
+        """Forget all statistics, as torch's batch norm does."""
+        self.running_mean.zero_()
+        self.running_var.fill_(1)
+        self.num_batches_tracked.zero_()
+
+    def norm(self) -> Norm:
+        """Return what the kernels need: the batch's own statistics in training mode, else the running ones."""
+        if self.training:
+            return Norm(self.weight, self.bias, eps=self.eps)
+        return Norm(self.weight, self.bias, self.running_mean, self.running_var, self.eps)
+
+    def record(self, mean: Tensor, var: Tensor, count: int, steps: int) -> None:
+        """Keep mean and biased variance (T, C) of `steps` steps, or (1, C) if all are the same, for `commit`.
+
+        Raises
+        ------
+        InputError
+            If a statistic was taken over a single value.
+        """
+        if count < 2:
+            raise InputError("batch norm needs at least 2 images a batch; use drop_last or another batch_size")
+        if self.is_recording:
+            self._pending.append((mean.detach(), var.detach() * (count / (count - 1)), steps))
+
+    @torch.no_grad()
+    def commit(self, passes: int = 1) -> None:
+        """Move the running averages through all recorded steps in time order, `passes` times over."""
+        if not self._pending:
+            return
+        expanded = [(m.expand(steps, -1), v.expand(steps, -1)) for m, v, steps in self._pending]
+        means = torch.cat([mean for mean, _ in expanded])
+        variances = torch.cat([var for _, var in expanded])
+        for _ in range(passes):
+            weights, keep = self._weights(len(means))
+            self.running_mean.mul_(keep).add_(weights @ means)
+            self.running_var.mul_(keep).add_(weights @ variances)
+            self.num_batches_tracked += len(means)
+        self._pending.clear()
+
+    def _weights(self, steps: int) -> tuple[Tensor, float]:
+        like = self.running_mean
+        if self.momentum is None:
+            # torch's convention: the plain mean over everything seen.
+            seen = int(self.num_batches_tracked)
+            return torch.full((steps,), 1 / (seen + steps), dtype=like.dtype, device=like.device), seen / (seen + steps)
+        stay = 1 - self.momentum
+        weights = [self.momentum * stay ** (steps - 1 - step) for step in range(steps)]
+        return torch.tensor(weights, dtype=like.dtype, device=like.device), stay**steps
+
+
+def commit_statistics(module: nn.Module, passes: int = 1) -> None:
+    """Move the running averages of all batch norms below `module`; see `StepBatchNorm.commit`."""
+    for part in module.modules():
+        if isinstance(part, StepBatchNorm):
+            part.commit(passes)
+
+
+@contextlib.contextmanager
+def statistics_frozen(module: nn.Module) -> Iterator[None]:
+    """Record no batch statistics below `module`: a pass that is computed again must not count twice."""
+    norms = [part for part in module.modules() if isinstance(part, StepBatchNorm)]
+    before = [norm.is_recording for norm in norms]
+    for norm in norms:
+        norm.is_recording = False
+    try:
+        yield
+    finally:
+        for norm, value in zip(norms, before, strict=True):
+            norm.is_recording = value
+
+
+@dataclass
+class Activity:
+    """Activity of one layer in the last recorded pass: means over time, images and neurons, in [0, 1]."""
+
+    spikes: list[float] = field(default_factory=list)
+    in_window: list[float] = field(default_factory=list)
+
+
+class Spiking(nn.Module):
+    """A layer of neurons over a whole sequence, with the batch norm before and the pooling after them.
+
+    It has no parameters; `engine` names the kernel.
+    """
+
+    def __init__(self, neuron: Neuron, engine: str = "auto", pool: int = 1) -> None:
+        super().__init__()
+        self.neuron, self.engine, self.pool = neuron, engine, pool
+        #: Set while activity is recorded; `last_activity` is what the last recording found.
+        self.activity: Activity | None = None
+        self.last_activity: Activity | None = None
+
+    def forward(
+        self,
+        x: Tensor,
+        steps: int,
+        norm: StepBatchNorm | None = None,
+        state: Tensor | None = None,
+        weights: tuple[float, ...] | None = None,
+        keep_state: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return spikes (T, B, ...) of currents (T or 1, B, ...), and the last potentials if asked for.
+
+        `weights`, one a step, asks for the weighted sum of the spikes over time, (1, B, ...), instead.
+        """
+        shape = x.shape
+        if x.ndim == 3:
+            x = x[:, :, None, None, :]
+        elif norm is None and self.pool == 1:
+            x = x.flatten(2)[:, :, None, None, :]
+        arguments = None if norm is None else norm.norm()
+        if self.neuron.kind == "leaky_relu":
+            spikes, last = self._analog(x, steps, norm, arguments), None
+        else:
+            scan = Scan(steps, self.neuron, self.pool, weights, keep_state)
+            previous = None if state is None else state.reshape(x.shape[1:])
+            result = scan_layer(x, arguments, previous, scan, self.engine)
+            if self.activity is not None:
+                self._observe(x, arguments, previous, steps)
+            if norm is not None and result.mean is not None and result.var is not None:
+                norm.record(result.mean, result.var, x[0].numel() // x.shape[-1], steps)
+            spikes, last = result.spikes, result.state
+        if len(shape) == 3 or (norm is None and self.pool == 1):
+            spikes = spikes.reshape(len(spikes), *shape[1:])
+        return spikes, last
+
+    def _analog(self, x: Tensor, steps: int, norm: StepBatchNorm | None, arguments: Norm | None) -> Tensor:
+        from sgad.snn.kernels.torch_scan import average_pool, normalise
+
+        y = x
+        if norm is not None and arguments is not None:
+            y, mean, var = normalise(x, arguments)
+            if mean is not None and var is not None:
+                norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
+        y = functional.leaky_relu(y, NEGATIVE_SLOPE)
+        return average_pool(y.flatten(0, 1), self.pool).unflatten(0, x.shape[:2])
+
+    @torch.no_grad()
+    def _observe(self, x: Tensor, arguments: Norm | None, state: Tensor | None, steps: int) -> None:
+        """Note firing rate and the share of potentials whose surrogate derivative exceeds half its peak."""
+        from sgad.snn.kernels.torch_scan import normalise
+
+        assert self.activity is not None
+        neuron = self.neuron
+        y = x if arguments is None else normalise(x, arguments)[0]
+        v = torch.zeros_like(y[0]) if state is None else state
+        zero = torch.zeros((), dtype=x.dtype, device=x.device)
+        half = surrogate_derivative(zero, neuron.surrogate, neuron.width) / 2
+        fired = inside = zero
+        for step in range(steps):
+            h = v + (y[step if len(y) > 1 else 0] - v) / neuron.tau
+            s = (h > neuron.threshold).to(x.dtype)
+            v = h * (1 - s)
+            fired = fired + s.mean()
+            slopes = surrogate_derivative(h - neuron.threshold, neuron.surrogate, neuron.width)
+            inside = inside + (slopes > half).to(x.dtype).mean()
+        self.activity.spikes.append(float(fired) / steps)
+        self.activity.in_window.append(float(inside) / steps)
+
+
+@contextlib.contextmanager
+def record_activity(module: nn.Module) -> Iterator[None]:
+    """Note the activity of every spiking layer below `module` in the passes of this block; costs a second scan."""
+    layers = [part for part in module.modules() if isinstance(part, Spiking)]
+    for layer in layers:
+        layer.activity = Activity()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.last_activity, layer.activity = layer.activity, None
+
+
+def firing_rates(module: nn.Module) -> dict[str, float]:
+    """Return the mean number of spikes a step of every layer in the last `record_activity` block, by layer name."""
+    return {name: _mean(activity.spikes) for name, activity in _recorded(module)}
+
+
+def window_shares(module: nn.Module) -> dict[str, float]:
+    """Return the share of potentials near the threshold, where gradients flow, by layer name."""
+    return {name: _mean(activity.in_window) for name, activity in _recorded(module)}
+
+
+def _recorded(module: nn.Module) -> list[tuple[str, Activity]]:
+    found = ((name, part.last_activity) for name, part in module.named_modules() if isinstance(part, Spiking))
+    return [(name, activity) for name, activity in found if activity is not None and activity.spikes]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+@contextlib.contextmanager
+def use_engine(module: nn.Module, engine: str) -> Iterator[None]:
+    """Run the spiking layers below `module` with another kernel in this block."""
+    layers = [part for part in module.modules() if isinstance(part, Spiking)]
+    before = [layer.engine for layer in layers]
+    for layer in layers:
+        layer.engine = engine
+    try:
+        yield
+    finally:
+        for layer, value in zip(layers, before, strict=True):
+            layer.engine = value

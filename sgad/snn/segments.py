@@ -1,0 +1,58 @@
+"""Recomputation instead of storage: a network runs in segments of time, and only the states between them are kept."""
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from sgad.snn.layers import statistics_frozen
+
+States = list[Tensor | None]
+#: (input of a segment, its first step, number of steps, states before) -> (output, states after)
+Run = Callable[[Tensor, int, int, States], tuple[Tensor, States]]
+
+
+def run_in_segments(module: nn.Module, run: Run, x: Tensor, steps: int, num_states: int, *, is_sum: bool) -> Tensor:
+    """Run `run` over all steps in about sqrt(T) segments, each computed again in the backward pass.
+
+    The gradients are those of one run over all steps; memory grows with sqrt(T) instead of T.
+
+    Parameters
+    ----------
+    x
+        (T, B, ...), or (1, B, ...) if every step has the same input.
+    is_sum
+        Whether the outputs are sums over time, to be added, instead of sequences, to be joined.
+    """
+    length = math.ceil(math.sqrt(steps))
+    states: States = [None] * num_states
+    outputs: list[Tensor] = []
+    for first in range(0, steps, length):
+        count = min(length, steps - first)
+        part = x if len(x) == 1 else x[first : first + count]
+        output, states = _checkpointed(module, run, part, first, count, states)
+        outputs.append(output)
+    return torch.stack(outputs).sum(dim=0) if is_sum else torch.cat(outputs)
+
+
+def _checkpointed(
+    module: nn.Module, run: Run, x: Tensor, first: int, count: int, states: Sequence[Tensor | None]
+) -> tuple[Tensor, States]:
+    def segment(x: Tensor, *before: Tensor | None) -> tuple[Tensor, ...]:
+        output, after = run(x, first, count, list(before))
+        assert all(state is not None for state in after)
+        return (output, *(state for state in after if state is not None))
+
+    output, *after = checkpoint(
+        segment,
+        x,
+        *states,
+        use_reentrant=False,
+        preserve_rng_state=False,
+        # The second computation must not move the running averages again.
+        context_fn=lambda: (contextlib.nullcontext(), statistics_frozen(module)),
+    )
+    return output, after

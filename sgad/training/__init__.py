@@ -1,0 +1,1 @@
+"""Training: objectives, constraints, one update pair, the loop with its checkpoints and history."""

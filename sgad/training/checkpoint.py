@@ -1,0 +1,173 @@
+"""Checkpoints that are whole or do not count: tensors as safetensors, then a JSON file with their checksum.
+
+The JSON file is written last, so a checkpoint exists from the moment its JSON does. It names the hash of the resolved
+configuration; one made by another configuration is never resumed from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from sgad.errors import InputError, SgadError
+from sgad.runs.files import atomic_write, read_json, sha256_of, write_json
+
+FOLDER = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name, and the plain values beside them."""
+
+    step: int
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    tensors: Mapping[str, Tensor],
+    config_hash: str,
+    values: Mapping[str, Any],
+    keep: int,
+) -> Path:
+    """Write a checkpoint of one step, then remove all but the newest `keep`."""
+    target = folder / FOLDER
+    weights = target / f"step-{step:08d}.safetensors"
+    save_tensors(weights, tensors)
+    record = {"step": step, "config_hash": config_hash, "sha256": sha256_of(weights), "values": dict(values)}
+    write_json(weights.with_suffix(".json"), record)
+    for path in _records(target)[keep:]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".safetensors").unlink(missing_ok=True)
+    return weights
+
+
+def newest_checkpoint(folder: Path, config_hash: str) -> tuple[Checkpoint | None, list[str]]:
+    """Return the newest whole checkpoint of this configuration, and a sentence for each one passed over."""
+    notes: list[str] = []
+    for path in _records(folder / FOLDER):
+        try:
+            record = read_json(path)
+            if record["config_hash"] != config_hash:
+                notes.append(
+                    f"{path.name} was made with another configuration ({record['config_hash']}); not resumed from"
+                )
+                continue
+            weights = path.with_suffix(".safetensors")
+            if not weights.is_file() or sha256_of(weights) != record["sha256"]:
+                notes.append(f"{weights.name} is damaged or absent; the one before it is used")
+                continue
+            return Checkpoint(int(record["step"]), load_tensors(weights), record["values"]), notes
+        except (SgadError, KeyError, TypeError, ValueError, OSError) as error:
+            notes.append(f"{path.name} cannot be read ({error}); the one before it is used")
+    return None, notes
+
+
+def _records(folder: Path) -> list[Path]:
+    """Return the JSON files of the checkpoints, newest first."""
+    return sorted(folder.glob("step-*.json"), reverse=True)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors as safetensors, atomically; the metadata are strings in the file's header."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_write(path) as temporary:
+        save_file(contiguous, temporary, metadata=dict(metadata or {}))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises
+    ------
+    InputError
+        If it is absent or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; train the run first")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path} is not a whole safetensors file ({error}); train the run again") from error
+
+
+def load_initial_weights(path: Path, generator: nn.Module, discriminator: nn.Module) -> None:
+    """Start from the authors' .pth checkpoint (read without executing code) or from a checkpoint of ours.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, holds code, or does not fit the networks.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path} (from_checkpoint) does not exist; give a .pth file of the authors or a .safetensors of ours"
+        )
+    parts = _split(load_tensors(path)) if path.suffix == ".safetensors" else _authors_parts(path)
+    for name, module in (("generator", generator), ("discriminator", discriminator)):
+        try:
+            module.load_state_dict(parts[name])
+        except (KeyError, RuntimeError) as error:
+            first = str(error).splitlines()[0]
+            raise InputError(
+                f"{path} does not fit the {name} of this configuration ({first}); use the file of this model"
+            ) from error
+
+
+def _authors_parts(path: Path) -> dict[str, dict[str, Tensor]]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return {"generator": content["model_state_dict_G"], "discriminator": content["model_state_dict_D"]}
+    except Exception as error:  # torch.load raises many kinds on a hostile or broken file
+        first = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            f"{path} is not a checkpoint of the authors ({type(error).__name__}: {first}); give their .pth file"
+        ) from error
+
+
+def _split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition("/")
+        parts.setdefault(part, {})[rest] = tensor
+    return parts
+
+
+def gather_tensors(
+    modules: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Optimizer]
+) -> dict[str, Tensor]:
+    """Return every tensor that a resumed training needs, by name "part/name"."""
+    tensors = {
+        f"{part}/{name}": value for part, module in modules.items() for name, value in module.state_dict().items()
+    }
+    for part, optimiser in optimisers.items():
+        for index, state in optimiser.state_dict()["state"].items():
+            for name, value in state.items():
+                tensors[f"{part}/{index}/{name}"] = torch.as_tensor(value)
+    return tensors
+
+
+def restore_tensors(
+    tensors: Mapping[str, Tensor],
+    modules: Mapping[str, nn.Module],
+    optimisers: Mapping[str, torch.optim.Optimizer],
+) -> None:
+    """Put the tensors of `gather_tensors` back; what is not in them is left as it is."""
+    parts = _split(tensors)
+    for part, module in modules.items():
+        module.load_state_dict(parts[part])
+    for part, optimiser in optimisers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts.get(part, {}).items():
+            index, _, key = name.partition("/")
+            state.setdefault(int(index), {})[key] = value
+        content = optimiser.state_dict()
+        content["state"] = state
+        optimiser.load_state_dict(content)

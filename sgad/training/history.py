@@ -1,0 +1,79 @@
+"""history.csv: one row every few update pairs, flushed as it goes, cut back to the checkpoint on resume."""
+
+import csv
+import io
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sgad.runs.files import write_text
+
+FILE_NAME = "history.csv"
+COLUMNS = (
+    "step",
+    "epoch",
+    "loss_discriminator",
+    "loss_generator",
+    "score_real",
+    "score_fake",
+    "firing_rate_generator",
+    "firing_rate_discriminator",
+    "surrogate_share_generator",
+    "surrogate_share_discriminator",
+    "gradient_norm_generator",
+    "gradient_norm_discriminator",
+    "diversity",
+    "images_per_second",
+    "seconds",
+)
+
+Row = dict[str, float | int | None]
+
+
+def _format(value: float | int | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
+
+
+class History:
+    """Appends rows to history.csv. Rows after `last_step`, left by a killed process, are dropped first."""
+
+    def __init__(self, folder: Path, last_step: int) -> None:
+        self._path = folder / FILE_NAME
+        kept = [row for row in read_rows(self._path) if _step(row) <= last_step]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
+        writer.writeheader()
+        writer.writerows(kept)
+        write_text(self._path, text.getvalue())
+        self._stream = open(self._path, "a", encoding="utf-8", newline="")  # noqa: SIM115 - closed in __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def append(self, row: Row) -> None:
+        """Write one row and hand it to the system at once."""
+        self._stream.write(",".join(_format(row.get(column)) for column in COLUMNS) + "\n")
+        self._stream.flush()
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the whole rows of a history file; a last line that a kill cut short is left out."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    return [row for row in csv.DictReader(whole) if _step(row) >= 0 and None not in row.values()]
+
+
+def _step(row: dict[str, str]) -> int:
+    try:
+        return int(row.get("step") or -1)
+    except ValueError:
+        return -1

@@ -1,0 +1,252 @@
+"""Training of one run: update pairs in order, with history, grids and checkpoints, resumable at any step.
+
+Every random draw derives from the run's seed and the step it belongs to (data order, z, noise), so a resumed training
+needs no generator state and computes the same bits as one that was never interrupted.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sgad.config.run import RunConfig
+from sgad.data.loader import Batches
+from sgad.errors import Interrupted
+from sgad.runs.progress import Progress
+from sgad.runs.seeds import stream_seed
+from sgad.runs.signals import StopRequest, stop_requests
+from sgad.training.averaging import averaged_copy, update_average
+from sgad.training.checkpoint import gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
+from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
+from sgad.training.history import History, Row
+from sgad.training.optimisers import build_optimisers, set_learning_rates
+from sgad.training.step import UpdateResult, update_pair
+
+Draw = Callable[[str, int], torch.Generator]
+
+
+@dataclass
+class Networks:
+    """What is trained, and the moving average if there is one."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    average: nn.Module | None
+    optimiser_generator: torch.optim.Optimizer
+    optimiser_discriminator: torch.optim.Optimizer
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the modules that a checkpoint holds, by name."""
+        found = {"generator": self.generator, "discriminator": self.discriminator}
+        return found if self.average is None else {**found, "average": self.average}
+
+    def optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return the optimisers that a checkpoint holds, by name."""
+        return {
+            "optimiser_generator": self.optimiser_generator,
+            "optimiser_discriminator": self.optimiser_discriminator,
+        }
+
+    @property
+    def sampled(self) -> nn.Module:
+        """Return the generator that samples are drawn from."""
+        return self.average or self.generator
+
+
+@dataclass
+class Outcome:
+    """How a training ended."""
+
+    steps: int
+    status: str
+    reason: str
+    seconds: float
+    sessions: int
+    images_per_second: float
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop calls beside training: a grid of images, a record of the state so far."""
+
+    grid: Callable[[nn.Module, int], None]
+    record: Callable[[int, float, int], None]
+    tell: Callable[[str], None]
+
+
+def total_steps(config: RunConfig, steps_per_epoch: int) -> int:
+    """Return the number of update pairs of the whole training."""
+    steps = config.epochs * steps_per_epoch
+    return steps if config.max_steps is None else min(steps, config.max_steps)
+
+
+def drawer(config: RunConfig, device: torch.device) -> Draw:
+    """Return a function that makes the random generator of one purpose at one step."""
+    # Neither model nor variant is an axis: all of them meet the same z and noise at the same step.
+    axes = (config.dataset, config.seed)
+    return lambda purpose, step: torch.Generator(device).manual_seed(stream_seed(*axes, purpose, step))
+
+
+def make_networks(config: RunConfig, generator: nn.Module, discriminator: nn.Module) -> Networks:
+    """Return networks and optimisers ready for the first step."""
+    optimiser_generator, optimiser_discriminator = build_optimisers(config, generator, discriminator)
+    average = averaged_copy(generator) if config.ema_decay > 0 else None
+    return Networks(generator, discriminator, average, optimiser_generator, optimiser_discriminator)
+
+
+def train(
+    config: RunConfig,
+    networks: Networks,
+    batches: Batches,
+    folder: Path,
+    device: torch.device,
+    *,
+    resume: bool,
+    hooks: Hooks,
+) -> Outcome:
+    """Run the update pairs that are left, and return how it ended.
+
+    Raises
+    ------
+    Interrupted
+        After SIGINT, SIGTERM or SIGUSR1; a checkpoint of the last step was written before.
+    """
+    state = _Session(config, networks, folder, total_steps(config, batches.steps_per_epoch), device)
+    notes = state.restore() if resume else []
+    for note in notes:
+        hooks.tell(note)
+    with stop_requests() as stop, History(folder, state.step) as history:
+        outcome = _run(state, batches, history, hooks, stop)
+    outcome.notes = notes
+    return outcome
+
+
+class _Session:
+    """The moving parts of one process's work on a run."""
+
+    def __init__(self, config: RunConfig, networks: Networks, folder: Path, total: int, device: torch.device) -> None:
+        self.config, self.networks, self.folder, self.total, self.device = (
+            config,
+            networks,
+            folder,
+            total,
+            device,
+        )
+        self.step, self.seconds, self.sessions = 0, 0.0, 1
+        self.draw = drawer(config, device)
+        self.probe = fixed_latents(config, PROBE_IMAGES).to(device, getattr(torch, config.dtype))
+        self.hash = config.hash()
+
+    def restore(self) -> list[str]:
+        """Go back to the newest whole checkpoint; return what there is to say about it."""
+        checkpoint, notes = newest_checkpoint(self.folder, self.hash)
+        if checkpoint is not None:
+            restore_tensors(checkpoint.tensors, self.networks.modules(), self.networks.optimisers())
+            self.step, self.seconds = checkpoint.step, float(checkpoint.values["seconds"])
+            self.sessions = int(checkpoint.values["sessions"]) + 1
+            notes.append(f"resuming at step {self.step} of {self.total}")
+        return notes
+
+    def save(self) -> None:
+        """Write a checkpoint of the current step."""
+        tensors = gather_tensors(self.networks.modules(), self.networks.optimisers())
+        values = {"seconds": self.seconds, "sessions": self.sessions}
+        save_checkpoint(self.folder, self.step, tensors, self.hash, values, self.config.keep_checkpoints)
+
+    def update(self, batches: Batches) -> UpdateResult:
+        """Do one update pair, the networks' and the average's."""
+        config, networks = self.config, self.networks
+        real = torch.from_numpy(batches.at(self.step)).to(self.device, getattr(torch, config.dtype))
+        count = real.shape[1] if real.ndim == 5 else real.shape[0]
+        noise = self.draw("z", self.step)
+        z = torch.randn(count, config.latent_dim, generator=noise, device=self.device, dtype=real.dtype)
+        set_learning_rates(config, networks.optimisers(), self.step, self.total, batches.steps_per_epoch)
+        result = update_pair(
+            networks.generator,
+            networks.discriminator,
+            networks.optimiser_generator,
+            networks.optimiser_discriminator,
+            real,
+            z,
+            config,
+            step=self.step,
+            random=self.draw("step", self.step),
+        )
+        self.step += 1
+        if networks.average is not None:
+            update_average(networks.average, networks.generator, config.ema_decay, self.step)
+        return result
+
+
+def _run(state: _Session, batches: Batches, history: History, hooks: Hooks, stop: StopRequest) -> Outcome:
+    config, begun, before, first_step = state.config, time.monotonic(), state.seconds, state.step
+    health = Health()
+    title = f"{config.dataset}/{config.model}/{config.variant}/seed{config.seed}"
+    with Progress(state.total, initial=state.step, title=title, unit="steps") as progress:
+        while state.step < state.total:
+            result = state.update(batches)
+            state.seconds = before + time.monotonic() - begun
+            speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
+            progress.update(
+                1, f"D {result.loss_discriminator:.3g}, G {result.loss_generator:.3g}, {speed:.0f} images/s"
+            )
+            last = state.step == state.total
+            grid_due, log_due = (last or state.step % every == 0 for every in (config.grid_every, config.log_every))
+            checkpoint_due = bool(stop) or _checkpoint_due(state, batches)
+            # Spikes hide a weight that is not a number from the loss, so the weights are looked at, too.
+            looked_at = grid_due or log_due or checkpoint_due
+            if not (result.is_finite and (not looked_at or all_finite(state.networks))):
+                reason = f"losses or weights are not finite at step {state.step}"
+                return Outcome(state.step, "diverged", reason, state.seconds, state.sessions, speed)
+            if grid_due:
+                hooks.grid(state.networks.sampled, state.step)
+            if log_due:
+                health = measure_health(state.networks.generator, state.networks.discriminator, state.probe)
+                history.append(_row(state, batches, result, health, speed))
+            if checkpoint_due:
+                state.save()
+                hooks.record(state.step, state.seconds, state.sessions)
+            if stop and not last:
+                where = f"stopped by {stop.name} at step {state.step} of {state.total}"
+                raise Interrupted(f"{title} {where}; the same command goes on from there")
+    speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
+    status, reason = health.verdict()
+    return Outcome(state.step, status, reason, state.seconds, state.sessions, speed)
+
+
+def all_finite(networks: Networks) -> bool:
+    """Return whether every weight and running average is a finite number."""
+    values = [value for module in networks.modules().values() for value in module.state_dict().values()]
+    return all(bool(torch.isfinite(value).all()) for value in values if value.is_floating_point())
+
+
+def _checkpoint_due(state: _Session, batches: Batches) -> bool:
+    config = state.config
+    if state.step == state.total or state.step % config.checkpoint_every == 0:
+        return True
+    every = config.checkpoint_epochs
+    return every is not None and state.step % (every * batches.steps_per_epoch) == 0
+
+
+def _row(state: _Session, batches: Batches, result: UpdateResult, health: Health, speed: float) -> Row:
+    return {
+        "step": state.step,
+        "epoch": state.step / batches.steps_per_epoch,
+        "loss_discriminator": result.loss_discriminator,
+        "loss_generator": result.loss_generator,
+        "score_real": result.score_real,
+        "score_fake": result.score_fake,
+        **health.columns(),
+        "images_per_second": speed,
+        "seconds": state.seconds,
+    }
+
+
+def fixed_latents(config: RunConfig, count: int) -> Tensor:
+    """Return the z of the grids, (count, latent_dim): the same for every model, variant and step."""
+    generator = torch.Generator().manual_seed(stream_seed(config.dataset, config.seed, "grid"))
+    return torch.randn(count, config.latent_dim, generator=generator)

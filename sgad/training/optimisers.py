@@ -1,0 +1,60 @@
+"""Optimisers and learning rates from a configuration."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from sgad.config.run import RunConfig
+
+
+def build_optimisers(
+    config: RunConfig, generator: nn.Module, discriminator: nn.Module
+) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Return the optimisers of generator and discriminator: RMSprop with torch's defaults, as the release, or Adam."""
+    return (
+        _optimiser(config, generator, config.lr_generator),
+        _optimiser(config, discriminator, config.lr_discriminator),
+    )
+
+
+def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+    if config.optimizer == "adam":
+        return torch.optim.Adam(module.parameters(), lr=rate, betas=config.betas)
+    return torch.optim.RMSprop(module.parameters(), lr=rate)
+
+
+def learning_rate_factor(config: RunConfig, step: int, total: int, steps_per_epoch: int) -> float:
+    """Return the factor on both learning rates at an update pair, counted from 0.
+
+    cosine: torch's CosineAnnealingLR, T_max = cosine_epochs, eta_min = 0, one step an epoch: (1 + cos(pi e / T)) / 2 in
+    epoch e (after T_max it rises again, as in the release); linear: 1 in the first half, then down to 0.
+    """
+    factor = 1.0
+    if config.schedule == "cosine":
+        epoch = step // max(steps_per_epoch, 1)
+        factor = (1 + math.cos(math.pi * epoch / config.cosine_epochs)) / 2
+    elif config.schedule == "linear":
+        factor = min(1.0, 2 * (total - step) / max(total, 1))
+    if config.warmup_steps > 0:
+        factor *= min(1.0, (step + 1) / config.warmup_steps)
+    return factor
+
+
+def set_learning_rates(
+    config: RunConfig,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    step: int,
+    total: int,
+    steps_per_epoch: int,
+) -> None:
+    """Set the learning rates of `optimiser_generator` and `optimiser_discriminator` for one update pair."""
+    factor = learning_rate_factor(config, step, total, steps_per_epoch)
+    rates = {
+        "optimiser_generator": config.lr_generator,
+        "optimiser_discriminator": config.lr_discriminator,
+    }
+    for name, optimiser in optimisers.items():
+        for group in optimiser.param_groups:
+            group["lr"] = rates[name] * factor

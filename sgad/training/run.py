@@ -1,0 +1,292 @@
+"""The train stage: from a configuration and prepared data to generator.safetensors, history.csv and run.json."""
+
+import datetime
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sgad import __version__
+from sgad.config.run import RunConfig
+from sgad.config.yaml_files import dump_yaml
+from sgad.data.loader import Batches
+from sgad.data.prepared import Prepared, load_prepared
+from sgad.errors import InputError, Interrupted
+from sgad.images import save_grid
+from sgad.models.registry import build_discriminator, build_generator, initialise
+from sgad.runs import provenance
+from sgad.runs.files import read_json, write_text
+from sgad.runs.lock import run_lock
+from sgad.runs.record import FILE_NAME as RECORD
+from sgad.runs.record import FINAL, RunRecord, read_record
+from sgad.runs.seeds import stream_seed
+from sgad.snn.kernels import engine_name
+from sgad.training.checkpoint import FOLDER as CHECKPOINTS
+from sgad.training.checkpoint import load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
+from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, total_steps, train
+
+GRID_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What the train stage is asked to do."""
+
+    config: RunConfig
+    data_folder: Path
+    folder: Path
+    device: str = "auto"
+    threads: int = 0
+    resume: bool = True
+    caption_note: str = ""
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device called `wanted`; "auto" is the first GPU if there is one.
+
+    Raises
+    ------
+    InputError
+        If torch does not know or does not see that device.
+    """
+    if wanted == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise InputError(f"--device {wanted!r} is not a device; use auto, cpu or cuda:N") from error
+    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
+        raise InputError(f"--device {wanted} is not on this machine; use --device auto or cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"--device {wanted} is not supported; use auto, cpu or cuda:N")
+    return device
+
+
+def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
+    """Train one run, or what is left of it, and return its record.
+
+    Raises
+    ------
+    InputError
+        If the data are not prepared or do not fit the configuration.
+    Interrupted
+        If a signal stopped it; a checkpoint was written before.
+    """
+    prepared = load_prepared(request.data_folder)
+    _require_fit(request.config, prepared)
+    with run_lock(request.folder, tell):
+        done = _finished_record(request, prepared)
+        if done is not None:
+            tell(f"{request.folder} is already {done.status}; nothing to do (--no-resume trains it anew)")
+            return done
+        return _train_locked(request, prepared, tell)
+
+
+def _require_fit(config: RunConfig, prepared: Prepared) -> None:
+    manifest = prepared.manifest
+    if manifest.name != config.dataset:
+        raise InputError(f"the prepared data are {manifest.name!r}, the run wants {config.dataset!r}; check --data")
+    if manifest.kind == "events" and manifest.time_bins != config.time_steps:
+        raise InputError(
+            f"{manifest.name} was prepared with time_bins {manifest.time_bins}, the run wants time_steps"
+            f" {config.time_steps}; set time_bins in its description and prepare it again"
+        )
+
+
+def _finished_record(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
+    """Return the record of a run that this configuration and these data have already finished."""
+    if not request.resume or not (request.folder / RECORD).is_file():
+        return None
+    try:
+        record = read_record(request.folder)
+    except InputError:
+        return None
+    same = record.config_hash == request.config.hash() and record.data_hash == prepared.manifest.content_hash
+    return record if same and record.status in FINAL and (request.folder / "generator.safetensors").is_file() else None
+
+
+def _train_locked(request: TrainRequest, prepared: Prepared, tell: Callable[[str], None]) -> RunRecord:
+    config, folder = request.config, request.folder
+    device = choose_device(request.device)
+    threads = set_threads(request.threads)
+    shape = tuple(prepared.manifest.shape)
+    networks = new_networks(config, shape, device)
+    batches = Batches(
+        prepared,
+        config.batch_size,
+        config.seed,
+        pixel_range=config.pixel_range,
+        flip=config.flip,
+        drop_last=config.drop_last,
+    )
+    _clear_other_results(request)
+    write_text(folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
+    record = _new_record(request, prepared, device, threads)
+    record.target_steps = total_steps(config, batches.steps_per_epoch)
+    record.write(folder)
+
+    def note_state(step: int, seconds: float, sessions: int) -> None:
+        record.steps, record.seconds, record.sessions = step, round(seconds, 3), sessions
+        record.epochs = round(step / batches.steps_per_epoch, 4)
+        record.write(folder)
+
+    def draw_grid(generator: torch.nn.Module, step: int) -> None:
+        _draw_grid(generator, config, folder / "grids" / f"step-{step:06d}.png", device)
+
+    hooks = Hooks(grid=draw_grid, record=note_state, tell=tell)
+    try:
+        outcome = train(config, networks, batches, folder, device, resume=request.resume, hooks=hooks)
+    except Interrupted as stopped:
+        record.status, record.reason = "interrupted", str(stopped)
+        record.write(folder)
+        raise
+    return _finish(request, record, networks, outcome, batches.steps_per_epoch, shape)
+
+
+def set_threads(threads: int) -> int:
+    """Give this process so many threads (0: all usable cores) and flush subnormal numbers; return the number."""
+    count = threads or provenance.usable_cores()
+    torch.set_num_threads(count)
+    # Decaying potentials become subnormal, and subnormal arithmetic is many times slower.
+    torch.set_flush_denormal(True)
+    return count
+
+
+def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device) -> Networks:
+    """Return the configured networks with their seeded initial weights, and their optimisers."""
+    generator = build_generator(config, shape)
+    discriminator = build_discriminator(config, shape)
+    for part, module in (("generator", generator), ("discriminator", discriminator)):
+        # The variant is no axis: recipes are compared from the same start.
+        seed = stream_seed(config.dataset, config.model, config.seed, "initial", part)
+        initialise(module, torch.Generator().manual_seed(seed))
+    if config.from_checkpoint:
+        load_initial_weights(Path(config.from_checkpoint), generator, discriminator)
+    dtype = getattr(torch, config.dtype)
+    return make_networks(config, generator.to(device, dtype), discriminator.to(device, dtype))
+
+
+def _clear_other_results(request: TrainRequest) -> None:
+    """Remove what another configuration, or a training that is not resumed, left in the run folder."""
+    folder = request.folder
+    checkpoint, _ = newest_checkpoint(folder, request.config.hash())
+    if request.resume and checkpoint is not None:
+        return
+    for name in (CHECKPOINTS, "grids"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (
+        "history.csv",
+        "generator.safetensors",
+        "discriminator.safetensors",
+        "samples.npz",
+        "metrics.json",
+    ):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device, threads: int) -> RunRecord:
+    config = request.config
+    return RunRecord(
+        dataset=config.dataset,
+        model=config.model,
+        variant=config.variant,
+        seed=config.seed,
+        family=config.family,
+        time_steps=config.time_steps,
+        status="running",
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        machine=provenance.machine(),
+        threads=threads,
+        engine=engine_name(config, device),
+        versions=provenance.versions(),
+        commit=provenance.commit(),
+        config_hash=config.hash(),
+        data_hash=prepared.manifest.content_hash,
+        seeds={axis: stream_seed(config.dataset, config.seed, axis, 0) for axis in ("z", "step")},
+        caption_note="; ".join(note for note in (prepared.manifest.caption_note, request.caption_note) if note),
+        started=_now(),
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@torch.no_grad()
+def _draw_grid(generator: torch.nn.Module, config: RunConfig, path: Path, device: torch.device) -> None:
+    was_training = generator.training
+    generator.eval()
+    z = fixed_latents(config, GRID_IMAGES).to(device, next(generator.parameters()).dtype)
+    shown = generator(z).shown
+    generator.train(was_training)
+    save_grid(path, shown, config.pixel_range)
+
+
+def _finish(
+    request: TrainRequest,
+    record: RunRecord,
+    networks: Networks,
+    outcome: Outcome,
+    steps_per_epoch: int,
+    shape: tuple[int, ...],
+) -> RunRecord:
+    """Write the networks and the final record; then the checkpoints are no longer needed."""
+    folder, config = request.folder, request.config
+    if outcome.status == "diverged":
+        networks = _last_finite(folder, config, networks, shape)
+    header = {"config": config.model_dump_json(), "shape": json.dumps(list(shape)), "sgad": __version__}
+    save_tensors(folder / "generator.safetensors", networks.sampled.state_dict(), header)
+    save_tensors(folder / "discriminator.safetensors", networks.discriminator.state_dict(), header)
+    record.status, record.reason = outcome.status, outcome.reason  # type: ignore[assignment]
+    record.steps, record.seconds, record.sessions = outcome.steps, round(outcome.seconds, 3), outcome.sessions
+    record.epochs = round(outcome.steps / steps_per_epoch, 4)
+    record.images_per_second = round(outcome.images_per_second, 3)
+    record.peak_memory_mb = round(_peak_memory(request.device), 1)
+    record.ended = _now()
+    record.write(folder)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return record
+
+
+def _last_finite(folder: Path, config: RunConfig, networks: Networks, shape: tuple[int, ...]) -> Networks:
+    """Return the newest checkpoint's networks, or the initial ones, so that a diverged run can be looked at."""
+    checkpoint, _ = newest_checkpoint(folder, config.hash())
+    if checkpoint is None:
+        return new_networks(config, shape, torch.device("cpu"))
+    restore_tensors(checkpoint.tensors, networks.modules(), networks.optimisers())
+    return networks
+
+
+def _peak_memory(device: str) -> float:
+    if torch.cuda.is_available() and device != "cpu":
+        return torch.cuda.max_memory_allocated() / 1e6
+    return provenance.peak_memory_mb()
+
+
+def record_failure(request: TrainRequest, reason: str) -> None:
+    """Write the files of a run that could not be trained, so that later stages and tables can say so."""
+    config = request.config
+    write_text(request.folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
+    save_tensors(request.folder / "generator.safetensors", {}, {"failed": reason})
+    manifest = request.data_folder / "manifest.json"
+    data_hash = str(read_json(manifest).get("content_hash", "")) if manifest.is_file() else ""
+    RunRecord(
+        dataset=config.dataset,
+        model=config.model,
+        variant=config.variant,
+        seed=config.seed,
+        family=config.family,
+        time_steps=config.time_steps,
+        status="failed",
+        reason=reason,
+        machine=provenance.machine(),
+        versions=provenance.versions(),
+        commit=provenance.commit(),
+        config_hash=config.hash(),
+        data_hash=data_hash,
+        started=_now(),
+        ended=_now(),
+    ).write(request.folder)

@@ -1,0 +1,101 @@
+"""Composition: which layer wins, where a value came from, and what a wrong key is answered."""
+
+from pathlib import Path
+
+import pytest
+
+from sgad.config.compose import parse_settings, resolve, resolve_file
+from sgad.config.yaml_files import dump_yaml
+from sgad.errors import InputError
+
+
+@pytest.fixture
+def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of small configurations that is searched before the project's own."""
+    files = {
+        "datasets/dots.yaml": "name: dots\nshape: [1, 28, 28]\n",
+        "models/tiny.yaml": (
+            "title: Tiny\ndefaults: {latent_dim: 3, time_steps: 5, quirks: {nmnist_axes: true}}\n"
+            "shapes: {1x28x28: {latent_dim: 4}}\ndatasets: {dots: {batch_size: 8}}\n"
+        ),
+        "variants/fast.yaml": (
+            "title: Fast\ndefaults: {time_steps: 2, quirks: {generator_run_twice: true}}\nmodels: {tiny: {epochs: 3}}\n"
+        ),
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setenv("SGAD_CONFIGS", str(tmp_path))
+    return tmp_path
+
+
+def test_later_layers_win_and_origins_say_so(configs: Path) -> None:
+    resolved = resolve("dots", "tiny", "fast", 7, settings={"epochs": 9})
+    config, origins = resolved.config, resolved.origins
+    assert (config.latent_dim, config.batch_size, config.time_steps, config.epochs, config.seed) == (
+        4,
+        8,
+        2,
+        9,
+        7,
+    )
+    assert config.quirks.nmnist_axes and config.quirks.generator_run_twice
+    assert origins["latent_dim"] == "configs/models/tiny.yaml shapes.1x28x28"
+    assert origins["batch_size"] == "configs/models/tiny.yaml datasets.dots"
+    assert origins["time_steps"] == "configs/variants/fast.yaml"
+    assert origins["epochs"] == "--set"
+    assert origins["tau"] == "default"
+
+
+def test_a_shown_configuration_is_a_run_file(configs: Path, tmp_path: Path) -> None:
+    resolved = resolve("dots", "tiny", "fast", 7)
+    file = tmp_path / "run.yaml"
+    file.write_text(dump_yaml(resolved.config.model_dump(mode="json")))
+    assert resolve_file(file).config == resolved.config
+    assert resolve_file(file, {"epochs": 2}, seed=1).config.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dots", "tinny", "fast"), "did you mean 'tiny'"),
+        (("dot", "tiny", "fast"), "dataset 'dot' is unknown"),
+        (("dots", "tiny", "fats"), "did you mean 'fast'"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_nearest(
+    configs: Path, arguments: tuple[str, str, str], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(*arguments)
+
+
+def test_a_wrong_key_in_a_file_names_the_file(configs: Path) -> None:
+    (configs / "variants" / "wrong.yaml").write_text("title: Wrong\ndefaults: {time_step: 2}\n")
+    with pytest.raises(
+        InputError, match=r"wrong\.yaml \(defaults\): key 'time_step' is unknown, did you mean 'time_steps'"
+    ):
+        resolve("dots", "tiny", "wrong")
+
+
+def test_a_wrong_value_names_its_origin(configs: Path) -> None:
+    with pytest.raises(InputError, match="--set: objective = 'hing' is not allowed"):
+        resolve("dots", "tiny", "fast", settings={"objective": "hing"})
+
+
+def test_settings_are_parsed_as_yaml() -> None:
+    pairs = ["lr_generator=2e-4", "drop_last=true", "betas=[0.0, 0.9]", "quirks.nmnist_axes=true", "seed=3"]
+    assert parse_settings(pairs) == {
+        "lr_generator": 2e-4,
+        "drop_last": True,
+        "betas": [0.0, 0.9],
+        "quirks": {"nmnist_axes": True},
+        "seed": 3,
+    }
+
+
+@pytest.mark.parametrize("pair", ["epochs", "=3", "epoch=3"])
+def test_wrong_settings_are_refused(pair: str) -> None:
+    with pytest.raises(InputError, match="--set"):
+        parse_settings([pair])

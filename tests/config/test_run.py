@@ -1,0 +1,60 @@
+"""RunConfig: what it refuses, what its hash covers."""
+
+import pytest
+from pydantic import ValidationError
+
+from sgad.config.run import NOT_HASHED, PAPER_QUIRKS, Quirks, RunConfig
+
+
+def make(**values: object) -> RunConfig:
+    return RunConfig.model_validate({"dataset": "mnist", "model": "sgad", **values})
+
+
+def test_quirks_take_a_preset_or_single_switches() -> None:
+    assert make(quirks="paper").quirks == PAPER_QUIRKS
+    assert make(quirks="none").quirks == Quirks()
+    assert make(quirks={"nmnist_axes": True}).quirks.nmnist_axes
+    assert not make(quirks={"nmnist_axes": True}).quirks.generator_run_twice
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("time_steps", 0),
+        ("batch_size", 1),
+        ("lr_generator", 0.0),
+        ("lr_generator", float("nan")),
+        ("objective", "hing"),
+        ("scoring_mode", "AttentionScoring_3"),
+        ("quirks", "papers"),
+        ("generator", "sgadd"),
+        ("seed", -1),
+        ("dataset", "../mnist"),
+        ("no_such_key", 1),
+    ],
+)
+def test_wrong_values_are_refused(key: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        make(**{key: value})
+
+
+def test_an_analog_control_has_one_step() -> None:
+    with pytest.raises(ValidationError, match="time_steps 1"):
+        make(neuron="leaky_relu", time_steps=4)
+    assert make(neuron="leaky_relu", time_steps=1).time_steps == 1
+
+
+def test_the_hash_covers_what_changes_the_result_and_nothing_else() -> None:
+    base = make()
+    assert base.hash() == make().hash()
+    assert base.hash() != make(lr_generator=1e-4).hash()
+    assert base.hash() != make(seed=1).hash()
+    assert base.hash() != make(quirks="paper").hash()
+    for key, value in {
+        "checkpoint_every": 7,
+        "keep_checkpoints": 9,
+        "num_samples": 8,
+        "memory": "low",
+    }.items():
+        assert key in NOT_HASHED
+        assert base.hash() == make(**{key: value}).hash()

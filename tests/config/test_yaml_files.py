@@ -1,0 +1,40 @@
+"""Strict YAML."""
+
+from pathlib import Path
+
+import pytest
+
+from sgad.config.yaml_files import parse_yaml, read_yaml
+from sgad.errors import InputError
+
+
+def test_numbers_with_exponents_are_numbers() -> None:
+    assert parse_yaml("a: 2e-4\nb: 1.5E3\nc: 2.0e-4\n", "text") == {"a": 2e-4, "b": 1500.0, "c": 2e-4}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\na: 2\n",
+        "a: {b: 1, b: 2}\n",
+        "- 1\n- 2\n",
+        "a: [1\n",
+        "a: !!python/object/apply:os.system ['true']\n",
+        "? [1, 2]\n: 3\n",
+        "",
+        "a: &x [*x]\nb: *y\n",
+    ],
+)
+def test_broken_text_gets_one_sentence(text: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_yaml(text, "file.yaml")
+    assert str(error.value).startswith("file.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_unreadable_files_get_one_sentence(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00\x01")
+    for path in (tmp_path / "absent.yaml", tmp_path, binary):
+        with pytest.raises(InputError, match=str(path)):
+            read_yaml(path)

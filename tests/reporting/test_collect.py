@@ -1,0 +1,128 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sgad.config.experiment import ExperimentConfig
+from sgad.errors import InputError
+from sgad.reporting.collect import HISTORY_ROWS, collect
+from sgad.reporting.pictures import STEPS_KEPT
+from sgad.reporting.stored import METRIC_COLUMNS, RUN_COLUMNS
+
+
+@pytest.fixture
+def small(tmp_path: Path, fake: SimpleNamespace) -> tuple[Path, ExperimentConfig]:
+    """A root with one data set of the fake experiment, to be spoilt by a test."""
+    experiment = fake.experiment(datasets=("digits",), seeds=(0, 1))
+    fake.write(tmp_path, experiment)
+    return tmp_path, experiment
+
+
+def collected(root: Path, experiment: ExperimentConfig) -> Path:
+    return collect(experiment, root / "results", root / "data").parent
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_columns_are_the_promised_ones(results: Path) -> None:
+    folder = results / "experiments" / "fake"
+    assert (folder / "metrics.csv").read_text().splitlines()[0] == ",".join(METRIC_COLUMNS)
+    assert (folder / "runs.csv").read_text().splitlines()[0] == ",".join(RUN_COLUMNS)
+
+
+def test_every_listed_run_has_its_row_whatever_became_of_it(results: Path, experiment: ExperimentConfig) -> None:
+    rows = rows_of(results / "experiments" / "fake" / "runs.csv")
+    assert [(row["dataset"], row["model"], row["variant"], int(row["seed"])) for row in rows] == experiment.run_keys()
+    ends = {(row["model"], row["seed"]): (row["status"], row["reason"]) for row in rows}
+    assert ends["sgad", "1"] == ("absent", "not trained")
+    assert ends["swgan", "1"][0] == "diverged"
+    assert "NaN at step 40" in ends["swgan", "1"][1]
+
+
+def test_metrics_say_why_a_value_is_missing(results: Path, fake: SimpleNamespace) -> None:
+    rows = rows_of(results / "experiments" / "fake" / "metrics.csv")
+    cells = {(row["dataset"], row["model"], row["seed"], row["metric"]): row for row in rows}
+    good, bad = cells["digits", "sgad", "0", "cfd"], cells["digits", "swgan", "1", "cfd"]
+    assert (good["value"], good["status"], good["protocol"]) == ("20.0", "completed", fake.protocol)
+    assert (bad["value"], bad["status"]) == ("", f"diverged: {fake.reason}")
+    assert cells["digits", "sgad", "1", "ccs"]["status"] == "absent: not trained"
+    assert cells["digits", "real_train", "", "cfd"]["value"] == "0.5"
+
+
+def test_an_unmeasured_run_and_a_measure_left_out_are_told_apart(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    runs = root / "results" / "runs" / "digits"
+    (runs / "sgan/quick/seed0/metrics.json").unlink()
+    path = runs / "sgan/quick/seed1/metrics.json"
+    content = json.loads(path.read_text())
+    content["metrics"] = [row for row in content["metrics"] if row["metric"] != "ccs"]
+    content["metrics"][0] |= {"value": None, "status": "not computed: weights absent"}
+    path.write_text(json.dumps(content))
+    (runs / "sgad/quick/seed0/metrics.json").write_text("{broken")
+    rows = rows_of(collected(root, experiment) / "metrics.csv")
+    status = {(row["model"], row["seed"], row["metric"]): row["status"] for row in rows}
+    assert status["sgan", "0", "cfd"] == "not computed: not measured"
+    assert status["sgan", "1", "cfd"] == "not computed: weights absent"
+    assert status["sgan", "1", "ccs"] == "not computed: not asked for when the run was measured"
+    assert "not a readable JSON file" in status["sgad", "0", "cfd"]
+
+
+def test_a_broken_record_is_a_failed_run(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    (root / "results/runs/digits/sgan/quick/seed0/run.json").write_text('{"dataset": "digits"}')
+    rows = rows_of(collected(root, experiment) / "runs.csv")
+    assert rows[0]["status"] == "failed"
+    assert "run.json" in rows[0]["reason"]
+
+
+def test_long_histories_are_thinned_with_both_ends(tmp_path: Path, fake: SimpleNamespace) -> None:
+    experiment = fake.experiment(datasets=("digits",), models=("sgan",), seeds=(0,))
+    fake.write(tmp_path, experiment, num_rows=1003)
+    with open(tmp_path / "results/runs/digits/sgan/quick/seed0/history.csv", "a") as stream:
+        stream.write("10040,50.2,-0.1")  # cut short by a kill
+    rows = rows_of(collected(tmp_path, experiment) / "histories.csv")
+    steps = [int(row["step"]) for row in rows]
+    assert len(rows) == HISTORY_ROWS
+    assert (steps[0], steps[-1]) == (10, 10030)
+    assert steps == sorted(set(steps))
+
+
+def test_pictures_are_small_and_those_of_other_runs_go(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    folder = collected(root, experiment)
+    grids = folder / "grids"
+    assert (grids / "digits-sgan-quick-seed0.png").stat().st_size < 60_000
+    assert 1 < len(list((grids / "digits-sgan-quick-seed0").glob("step-*.webp"))) <= STEPS_KEPT
+    assert not (grids / "digits-swgan-quick-seed1.png").exists()
+    collect(experiment.model_copy(update={"models": ("sgad",)}), root / "results", root / "data")
+    assert {path.name.split("-")[1] for path in grids.iterdir()} == {"sgad"}
+
+
+def test_collecting_twice_gives_the_same_bytes(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    folder = collected(root, experiment)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    collected(root, experiment)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_stored_results_are_not_forgotten_with_the_runs(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    folder = collected(root, experiment)
+    before = (folder / "metrics.csv").read_bytes()
+    shutil.rmtree(root / "results" / "runs")
+    with pytest.raises(InputError, match="sgad regenerate fake"):
+        collected(root, experiment)
+    assert (folder / "metrics.csv").read_bytes() == before
+
+
+def test_captions_name_the_stand_in(results: Path) -> None:
+    captions = json.loads((results / "experiments/fake/captions.json").read_text())
+    assert captions["datasets"]["digits"]["note"] == "digits (scikit-learn), not MNIST"
+    assert captions["note"] == "fake numbers & no recipe"

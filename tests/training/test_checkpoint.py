@@ -1,0 +1,120 @@
+"""Checkpoints: whole or not counted, never of another configuration."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from sgad.errors import InputError
+from sgad.training.checkpoint import (
+    FOLDER,
+    gather_tensors,
+    load_initial_weights,
+    load_tensors,
+    newest_checkpoint,
+    restore_tensors,
+    save_checkpoint,
+    save_tensors,
+)
+
+
+def save(folder: Path, step: int, value: float = 0.0, config_hash: str = "h", keep: int = 9) -> None:
+    save_checkpoint(folder, step, {"x": torch.full((3,), value)}, config_hash, {"seconds": 1.0}, keep)
+
+
+def test_the_newest_is_found_and_old_ones_go(tmp_path: Path) -> None:
+    for step in (1, 2, 10):
+        save(tmp_path, step, float(step), keep=2)
+    checkpoint, notes = newest_checkpoint(tmp_path, "h")
+    assert checkpoint is not None and notes == []
+    assert checkpoint.step == 10 and checkpoint.values == {"seconds": 1.0}
+    assert checkpoint.tensors["x"].tolist() == [10.0] * 3
+    assert len(list((tmp_path / FOLDER).iterdir())) == 4
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "json"])
+def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path: Path, damage: str) -> None:
+    save(tmp_path, 1, 1.0)
+    save(tmp_path, 2, 2.0)
+    weights = tmp_path / FOLDER / "step-00000002.safetensors"
+    content = weights.read_bytes()
+    if damage == "truncate":
+        weights.write_bytes(content[:-5])
+    elif damage == "flip":
+        weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "remove":
+        weights.unlink()
+    else:
+        weights.with_suffix(".json").write_text("{")
+    checkpoint, notes = newest_checkpoint(tmp_path, "h")
+    assert checkpoint is not None and checkpoint.step == 1
+    assert len(notes) == 1 and "the one before it is used" in notes[0]
+
+
+def test_another_configuration_is_never_resumed_from(tmp_path: Path) -> None:
+    save(tmp_path, 1, config_hash="other")
+    checkpoint, notes = newest_checkpoint(tmp_path, "h")
+    assert checkpoint is None
+    assert "another configuration" in notes[0]
+
+
+def test_modules_and_optimisers_come_back_exactly(tmp_path: Path) -> None:
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+        return module, torch.optim.Adam(module.parameters())
+
+    def step(module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        optimiser.zero_grad()
+        module(torch.arange(12.0).reshape(4, 3)).square().sum().backward()
+        optimiser.step()
+
+    module, optimiser = make()
+    step(module, optimiser)
+    save_tensors(tmp_path / "x.safetensors", gather_tensors({"net": module}, {"opt": optimiser}))
+    other, other_optimiser = make()
+    restore_tensors(load_tensors(tmp_path / "x.safetensors"), {"net": other}, {"opt": other_optimiser})
+    step(module, optimiser)
+    step(other, other_optimiser)
+    for left, right in zip(module.state_dict().values(), other.state_dict().values(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_the_authors_checkpoints_load_without_running_code(tmp_path: Path) -> None:
+    generator, discriminator = nn.Linear(2, 2), nn.Linear(2, 1)
+    source = {
+        "model_state_dict_G": nn.Linear(2, 2).state_dict(),
+        "model_state_dict_D": nn.Linear(2, 1).state_dict(),
+    }
+    torch.save({"epoch": 3, **source}, tmp_path / "old.pth")
+    load_initial_weights(tmp_path / "old.pth", generator, discriminator)
+    assert torch.equal(generator.weight, source["model_state_dict_G"]["weight"])
+
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (str(tmp_path / "touched"),))
+
+    torch.save({"model_state_dict_G": Hostile()}, tmp_path / "hostile.pth")
+    with pytest.raises(InputError, match=r"hostile\.pth is not a checkpoint of the authors"):
+        load_initial_weights(tmp_path / "hostile.pth", generator, discriminator)
+    assert not (tmp_path / "touched").exists()
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    torch.save(
+        {
+            "model_state_dict_G": nn.Linear(5, 5).state_dict(),
+            "model_state_dict_D": nn.Linear(2, 1).state_dict(),
+        },
+        tmp_path / "old.pth",
+    )
+    with pytest.raises(InputError, match="does not fit the generator"):
+        load_initial_weights(tmp_path / "old.pth", nn.Linear(2, 2), nn.Linear(2, 1))
+
+
+def test_absent_and_broken_files_get_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        load_tensors(tmp_path / "x.safetensors")
+    (tmp_path / "y.safetensors").write_bytes(b"\xff" * 20)
+    with pytest.raises(InputError, match="not a whole safetensors file"):
+        load_tensors(tmp_path / "y.safetensors")

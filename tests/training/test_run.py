@@ -1,0 +1,224 @@
+"""The train stage: same seed same bits, interruption and resume, divergence, what a changed configuration does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sgad.config.compose import resolve
+from sgad.errors import InputError, Interrupted
+from sgad.runs.record import RunRecord, read_record
+from sgad.training import loop
+from sgad.training.checkpoint import FOLDER, load_tensors
+from sgad.training.history import read_rows
+from sgad.training.run import TrainRequest, choose_device, record_failure, train_run
+
+SMALL: dict[str, Any] = {
+    "time_steps": 2,
+    "threshold": 0.3,
+    "batch_size": 4,
+    "latent_dim": 4,
+    "max_steps": 6,
+    "log_every": 2,
+    "grid_every": 3,
+    "checkpoint_every": 2,
+    "engine": "torch",
+}
+
+
+def request(digits: Path, folder: Path, seed: int = 0, model: str = "swgan", **changes: Any) -> TrainRequest:
+    """Return a request for a training of a second."""
+    config = resolve("digits", model, "paper", seed, settings={**SMALL, **changes}).config
+    return TrainRequest(config, digits, folder, device="cpu", threads=1)
+
+
+def train(digits: Path, folder: Path, seed: int = 0, **changes: Any) -> RunRecord:
+    return train_run(request(digits, folder, seed, **changes), lambda message: None)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of both networks."""
+    parts = (load_tensors(folder / f"{part}.safetensors") for part in ("generator", "discriminator"))
+    return {f"{index}/{name}": value for index, part in enumerate(parts) for name, value in part.items()}
+
+
+def equal(left: Path, right: Path) -> bool:
+    """Return whether two runs ended with the same bits."""
+    first, second = weights(left), weights(right)
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_training_leaves_all_its_files(digits: Path, tmp_path: Path) -> None:
+    record = train(digits, tmp_path)
+    assert (record.status, record.steps, record.target_steps, record.sessions) == ("completed", 6, 6, 1)
+    assert record == read_record(tmp_path)
+    assert record.engine == "torch" and record.commit is not None and record.seconds > 0
+    assert "digits (scikit-learn), not MNIST" in record.caption_note
+    rows = read_rows(tmp_path / "history.csv")
+    assert [row["step"] for row in rows] == ["2", "4", "6"]
+    assert all(np.isfinite(float(row["loss_generator"])) for row in rows)
+    assert 0 <= float(rows[-1]["firing_rate_generator"]) <= 1
+    assert sorted(path.name for path in (tmp_path / "grids").iterdir()) == [
+        "step-000003.png",
+        "step-000006.png",
+    ]
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(digits: Path, tmp_path: Path) -> None:
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(digits, tmp_path / folder, seed)
+    assert equal(tmp_path / "a", tmp_path / "b")
+    assert not equal(tmp_path / "a", tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "swgan"},
+        {"model": "sgad", "optimizer": "adam", "ema_decay": 0.9},
+        {"model": "sgan", "encoder": "rate"},
+    ],
+)
+def test_an_interrupted_run_resumes_bit_identically(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    train(digits, tmp_path / "whole", **changes)
+    update, calls = loop.update_pair, []
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        calls.append(named["step"])
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(*arguments, **named)
+
+    monkeypatch.setattr(loop, "update_pair", interrupted)
+    with pytest.raises(Interrupted, match="SIGTERM at step 3 of 6; the same command goes on"):
+        train(digits, tmp_path / "parts", **changes)
+    assert read_record(tmp_path / "parts").status == "interrupted"
+    record = train(digits, tmp_path / "parts", **changes)
+    assert calls == [0, 1, 2, 3, 4, 5]
+    assert (record.status, record.sessions) == ("completed", 2)
+    assert equal(tmp_path / "whole", tmp_path / "parts")
+    assert [row["step"] for row in read_rows(tmp_path / "parts" / "history.csv")] == ["2", "4", "6"]
+
+
+def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path) -> None:
+    train(digits, tmp_path)
+    before = (tmp_path / "generator.safetensors").stat().st_mtime_ns
+    told: list[str] = []
+    train_run(request(digits, tmp_path), told.append)
+    assert "already completed" in told[0]
+    assert (tmp_path / "generator.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_changed_configuration_starts_afresh(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(digits, tmp_path / "fresh", lr_generator=1e-3)
+    steps = []
+    update = loop.update_pair
+    monkeypatch.setattr(loop, "update_pair", lambda *a, **k: (steps.append(k["step"]), update(*a, **k))[1])
+
+    def stop_now(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_row", lambda *a: (stop_now(), {"step": 2})[1])
+        with pytest.raises(Interrupted):
+            train(digits, tmp_path / "run")
+    train(digits, tmp_path / "run", lr_generator=1e-3)
+    assert steps == [0, 1, 0, 1, 2, 3, 4, 5]
+    assert equal(tmp_path / "fresh", tmp_path / "run")
+
+
+def test_a_divergence_is_kept_flagged_and_finite(digits: Path, tmp_path: Path) -> None:
+    record = train(digits, tmp_path, optimizer="adam", lr_discriminator=1e36, lr_generator=1e36, max_steps=20)
+    assert record.status == "diverged"
+    assert "not finite at step" in record.reason
+    assert all(torch.isfinite(value).all() for value in load_tensors(tmp_path / "generator.safetensors").values())
+
+
+def test_dead_neurons_are_a_collapse(digits: Path, tmp_path: Path) -> None:
+    record = train(digits, tmp_path, threshold=1e6)
+    assert record.status == "collapsed"
+    assert "no spikes in" in record.reason
+
+
+def test_a_failure_is_recorded_for_the_tables(digits: Path, tmp_path: Path) -> None:
+    record_failure(request(digits, tmp_path), "disk on fire")
+    record = read_record(tmp_path)
+    assert (record.status, record.reason) == ("failed", "disk on fire")
+    assert (tmp_path / "generator.safetensors").is_file()
+
+
+def test_wrong_devices_and_data_are_refused(digits: Path, tmp_path: Path) -> None:
+    for name in ("gpu", "cuda:99", "meta"):
+        with pytest.raises(InputError, match=name):
+            choose_device(name)
+    config = resolve("mnist", "swgan", "paper", settings=SMALL).config
+    with pytest.raises(InputError, match="prepared data are 'digits', the run wants 'mnist'"):
+        train_run(TrainRequest(config, digits, tmp_path / "run"), print)
+    with pytest.raises(InputError, match="sgad prepare"):
+        train_run(TrainRequest(config, tmp_path / "absent", tmp_path / "run"), print)
+    assert not (tmp_path / "run").exists()
+
+
+def start(digits: Path, folder: Path) -> "subprocess.Popen[str]":
+    """Start the command line on a training that takes several seconds."""
+    words = [
+        sys.executable,
+        "-m",
+        "sgad",
+        "train",
+        "--dataset",
+        "digits",
+        "--model",
+        "swgan",
+        "--out",
+        str(folder),
+    ]
+    words += ["--data", str(digits.parent), "--device", "cpu", "--threads", "1"]
+    for key, value in {**SMALL, "max_steps": 120, "grid_every": 1000}.items():
+        words += ["--set", f"{key}={value}"]
+    return subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_checkpoint(folder: Path, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 60
+    while not list((folder / FOLDER).glob("*.json")):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.02)
+
+
+def test_ctrl_c_exits_with_130_and_one_sentence(digits: Path, tmp_path: Path) -> None:
+    process = start(digits, tmp_path)
+    wait_for_checkpoint(tmp_path, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped by SIGINT at step" in errors.splitlines()[-1]
+    assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.31])
+def test_a_killed_training_resumes_bit_identically(digits: Path, tmp_path: Path, delay: float) -> None:
+    whole = start(digits, tmp_path / "whole")
+    assert whole.wait(timeout=120) == 0
+    process = start(digits, tmp_path / "killed")
+    wait_for_checkpoint(tmp_path / "killed", process)
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+    again = start(digits, tmp_path / "killed")
+    _, errors = again.communicate(timeout=120)
+    assert again.returncode == 0
+    assert "resuming at step" in errors
+    assert equal(tmp_path / "whole", tmp_path / "killed")

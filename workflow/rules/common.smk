@@ -1,0 +1,144 @@
+# Reads the experiment through sgad.config, names the folders, constrains the wildcards.
+import os
+import re
+import shlex
+import sys
+from functools import cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from sgad.config.compose import resolve_run
+from sgad.config.cost import estimated_mb, estimated_minutes
+from sgad.config.experiment import RunKey, load_experiment
+from sgad.data.description import load_description
+from sgad.errors import SgadError, nearest
+
+# What --config takes: default and meaning.
+SETTINGS = {
+    "experiment": "quick",  # name in configs/experiments/, or the path of such a file
+    "data": "data",  # prepared data sets
+    "results": "results",  # runs, experiments, baselines
+    "from": "",  # where raw files lie, handed to `sgad prepare`
+    "device": "",  # cpu, auto, cuda:N; empty: cpu where the profile sets gpu=0, else auto
+    "threads": 1,  # cores a training job takes
+    "retries": 2,  # further attempts of a training; each resumes, with twice the time and memory
+    "max_minutes": 1440,  # longest time that a cluster grants a job
+}
+for key in config:
+    if key not in SETTINGS:
+        raise WorkflowError(
+            f"--config {key}={config[key]} is unknown{nearest(key, SETTINGS)}; known are {', '.join(SETTINGS)}"
+        )
+SETTINGS.update(config)
+
+try:
+    EXPERIMENT = load_experiment(str(SETTINGS["experiment"]))
+    RUN_KEYS = EXPERIMENT.run_keys()
+    # One configuration a (data set, model, variant): a mistake in a file is said before anything runs.
+    for run in {key._replace(seed=0) for key in RUN_KEYS}:
+        resolve_run(run)
+    DATASETS = [load_description(key).name for key in EXPERIMENT.dataset_keys()]
+except SgadError as error:
+    raise WorkflowError(str(error)) from None
+
+DATA, RESULTS = str(SETTINGS["data"]), str(SETTINGS["results"])
+RUN_DIR = f"{RESULTS}/runs/{{dataset}}/{{model}}/{{variant}}/seed{{seed}}"
+EXPERIMENT_DIR = f"{RESULTS}/experiments/{EXPERIMENT.name}"
+MEASURES = ",".join(EXPERIMENT.measures)
+NEEDS_CLASSIFIER = any(name in ("cfd", "ccs") or name.endswith("_classifier") for name in EXPERIMENT.measures)
+
+_gpu_limit = workflow.global_resources.get("gpu")
+DEVICE = str(SETTINGS["device"]) or ("cpu" if _gpu_limit is not None and _gpu_limit.value == 0 else "auto")
+RETRIES = int(SETTINGS["retries"])
+
+# Shell lines say `sgad`; this makes it the one beside the Python that runs Snakemake, on cluster nodes, too.
+# Where a stage is worth watching, its descriptor 3 is the terminal: progress goes there and to the log.
+shell.prefix(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH" SGAD_PROGRESS_SECONDS=10; ')
+
+
+wildcard_constraints:
+    dataset=r"[A-Za-z0-9][\w.-]*",
+    model=r"[A-Za-z0-9][\w.-]*",
+    variant=r"[A-Za-z0-9][\w.-]*",
+    seed=r"\d+",
+
+
+@cache
+def any_seed(dataset, model, variant):
+    """Return the configuration of seed 0, from which only the seed of the others differs."""
+    return resolve_run(RunKey(dataset, model, variant, 0))
+
+
+def run_config(wildcards):
+    """Return a run's configuration; the files behind it are read once, however many runs there are."""
+    config_of_seed_0 = any_seed(wildcards.dataset, wildcards.model, wildcards.variant)
+    return config_of_seed_0.model_copy(update={"seed": int(wildcards.seed)})
+
+
+def config_hash(wildcards):
+    """Return the hash of what decides the result of a run's training."""
+    return run_config(wildcards).hash()
+
+
+def sampling_statistics(wildcards):
+    """Return how a run's generator is sampled, which training does not depend on."""
+    return any_seed(wildcards.dataset, wildcards.model, wildcards.variant).sampling_statistics
+
+
+@cache
+def run_cost(dataset, model, variant):
+    """Return (minutes, MB) that a run should not exceed, by what the data set's description says of its size."""
+    config_of_seed_0, description = any_seed(dataset, model, variant), load_description(dataset)
+    shape = description.shape or (3, 64, 64)
+    num_images = (description.counts or {"train": 200_000})["train"]
+    minutes = estimated_minutes(config_of_seed_0, shape, num_images, DEVICE != "cpu")
+    return minutes, estimated_mb(config_of_seed_0, shape)
+
+
+def run_minutes(wildcards, attempt):
+    """Return the time limit of a training, doubled at each attempt; one that hits it is resumed."""
+    minutes, _ = run_cost(wildcards.dataset, wildcards.model, wildcards.variant)
+    return min(minutes * 2 ** (attempt - 1), int(SETTINGS["max_minutes"]))
+
+
+def run_mb(wildcards, attempt):
+    """Return the memory of a training, doubled at each attempt."""
+    _, megabytes = run_cost(wildcards.dataset, wildcards.model, wildcards.variant)
+    return megabytes * 2 ** (attempt - 1)
+
+
+def description_hash(wildcards):
+    """Return the hash of what a data set's description says; when and where its file was written does not count."""
+    return load_description(wildcards.dataset).hash()
+
+
+def reference_files(wildcards):
+    """Return what a measurement needs beside the samples: the data set and, for some measures, its classifier."""
+    files = [f"{DATA}/{wildcards.dataset}/manifest.json"]
+    if NEEDS_CLASSIFIER:
+        files.append(f"{DATA}/{wildcards.dataset}/classifier/classifier.json")
+    return files
+
+
+def run_files(name):
+    """Return the file of this name of every run of the experiment."""
+    return [f"{RESULTS}/runs/{key.folder}/{name}" for key in RUN_KEYS]
+
+
+def report_what_is_there():
+    """Return the shell line that reports on the runs that exist, and is silent where there are none."""
+    experiment, results, data = (shlex.quote(str(part)) for part in (SETTINGS["experiment"], RESULTS, DATA))
+    return (
+        f"mkdir -p logs/collect logs/regenerate;"
+        f" sgad collect {experiment} --results {results} --data {data} > logs/collect/{EXPERIMENT.name}.log 2>&1"
+        f" && sgad regenerate {experiment} --results {results} > logs/regenerate/{EXPERIMENT.name}.log 2>&1 || true"
+    )
+
+
+def why_jobs_failed(snakemake_logs):
+    """Return a line for each failed job's log with what it said last; --quiet leaves that out."""
+    text = "".join(Path(path).read_text(encoding="utf-8") for path in snakemake_logs)
+    failed = dict.fromkeys(re.findall(r"> (logs/\S+\.log) 2>&1' returned non-zero", text))
+    said = {path: Path(path).read_text(encoding="utf-8").splitlines()[-1:] or [""] for path in failed}
+    return "".join(f"{path}: {lines[0]}\n" for path, lines in said.items())

@@ -1,0 +1,43 @@
+# Images to numbers: of each run, and of real data and noise as the marks between which a model can lie.
+
+
+rule measure:
+    input:
+        reference_files,
+        samples=f"{RUN_DIR}/samples.npz",
+    output:
+        f"{RUN_DIR}/metrics.json",
+    log:
+        "logs/measure/{dataset}/{model}/{variant}/seed{seed}.log",
+    group:
+        "evaluate"
+    threads: int(SETTINGS["threads"])
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        measures=MEASURES,
+        data=DATA,
+    shell:
+        "sgad measure --samples {input.samples:q} --dataset {wildcards.dataset} --data {params.data:q}"
+        " --measures {params.measures} --out {output:q} --threads {threads} > {log} 2>&1"
+
+
+rule baselines:
+    input:
+        reference_files,
+    output:
+        f"{RESULTS}/baselines/{{dataset}}.json",
+    log:
+        "logs/baselines/{dataset}.log",
+    threads: int(SETTINGS["threads"])
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        measures=MEASURES,
+        number=EXPERIMENT.num_samples,
+        data=DATA,
+    shell:
+        "SGAD_PROGRESS_FD=3 sgad baselines {wildcards.dataset} --data {params.data:q}"
+        " --measures {params.measures} --num {params.number} --out {output:q} --threads {threads} 3>&2 > {log} 2>&1"

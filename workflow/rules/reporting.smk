@@ -1,0 +1,83 @@
+# Many small files to one folder that tells the story. Seconds each, so they run where Snakemake runs.
+localrules:
+    collect,
+    tables,
+    figures,
+    report,
+    regenerate,
+
+
+rule collect:
+    input:
+        run_files("metrics.json"),
+        [f"{RESULTS}/baselines/{key}.json" for key in DATASETS if EXPERIMENT.baselines],
+    output:
+        metrics=f"{EXPERIMENT_DIR}/metrics.csv",
+        runs=f"{EXPERIMENT_DIR}/runs.csv",
+        histories=f"{EXPERIMENT_DIR}/histories.csv",
+        captions=f"{EXPERIMENT_DIR}/captions.json",
+    log:
+        f"logs/collect/{EXPERIMENT.name}.log",
+    params:
+        experiment=SETTINGS["experiment"],
+        results=subpath(output.metrics, ancestor=3),
+        data=DATA,
+        # Titles and notes end up in the captions.
+        description=EXPERIMENT.model_dump_json(),
+    shell:
+        "sgad collect {params.experiment:q} --results {params.results:q} --data {params.data:q} > {log} 2>&1"
+
+
+rule tables:
+    input:
+        rules.collect.output,
+    output:
+        directory(f"{EXPERIMENT_DIR}/tables"),
+    log:
+        f"logs/tables/{EXPERIMENT.name}.log",
+    params:
+        experiment=SETTINGS["experiment"],
+        results=subpath(output[0], ancestor=3),
+    shell:
+        "sgad tables {params.experiment:q} --results {params.results:q} > {log} 2>&1"
+
+
+rule figures:
+    input:
+        rules.collect.output,
+    output:
+        directory(f"{EXPERIMENT_DIR}/figures"),
+    log:
+        f"logs/figures/{EXPERIMENT.name}.log",
+    params:
+        experiment=SETTINGS["experiment"],
+        results=subpath(output[0], ancestor=3),
+    shell:
+        "sgad figures {params.experiment:q} --results {params.results:q} > {log} 2>&1"
+
+
+rule report:
+    input:
+        rules.collect.output,
+        rules.tables.output,
+        rules.figures.output,
+    output:
+        f"{EXPERIMENT_DIR}/report.html",
+    log:
+        f"logs/report/{EXPERIMENT.name}.log",
+    params:
+        experiment=SETTINGS["experiment"],
+        results=subpath(output[0], ancestor=3),
+    shell:
+        "sgad report {params.experiment:q} --results {params.results:q} > {log} 2>&1"
+
+
+# Asked for by name: tables, figures and report from what is stored, whether or not the runs are still there.
+rule regenerate:
+    log:
+        f"logs/regenerate/{EXPERIMENT.name}.log",
+    params:
+        experiment=SETTINGS["experiment"],
+        results=RESULTS,
+    shell:
+        "sgad regenerate {params.experiment:q} --results {params.results:q} > {log} 2>&1"
