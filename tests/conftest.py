@@ -69,3 +69,14 @@ def find_data() -> Any:
         pytest.skip(f"{name} is not below {' or '.join(map(str, DATA_PLACES))}")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the prepared digits, for trainings of a few steps."""
+    from sgad.data.description import load_description
+    from sgad.data.prepare import prepare
+
+    folder = tmp_path_factory.mktemp("data") / "digits"
+    prepare(load_description("digits"), [], folder)
+    return folder

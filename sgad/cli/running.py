@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from sgad.config.compose import Resolved, load_variant, parse_settings, resolve, resolve_file
-from sgad.config.paths import find_config
+from sgad.config.compose import Resolved, parse_settings, resolve, resolve_file
 from sgad.errors import InputError, Interrupted, SgadError
 
 _FOLDER = click.Path(path_type=Path)
@@ -81,7 +80,6 @@ def train(
         device=_device(device, wanted.device),
         threads=threads,
         resume=resume,
-        caption_note=_variant_note(config.variant),
     )
     try:
         record = train_run(request, _tell)
@@ -129,10 +127,6 @@ def _wanted(
 def _key_folder(wanted: _Wanted) -> str:
     config = wanted.resolved.config
     return f"{config.dataset}/{config.model}/{config.variant}/seed{config.seed}"
-
-
-def _variant_note(variant: str) -> str:
-    return load_variant(find_config("variants", variant)).note
 
 
 def _device(given: str | None, named: str) -> str:

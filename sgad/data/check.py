@@ -44,7 +44,8 @@ def check_dataset(description: DatasetConfig, dirs: Sequence[Path | str]) -> lis
         data = locate(description, folders)
     except InputError as error:
         level: Literal["missing", "wrong"] = "wrong" if places and "no files found" not in str(error) else "missing"
-        return [*findings, Finding(level, str(error), remedy(description)), *_archives(description, places)]
+        text = str(error).removesuffix(f"; {remedy(description)}")
+        return [*findings, Finding(level, text, remedy(description)), *_archives(description, places)]
     findings += [Finding("ok", note) for note in data.notes]
     findings += _counts(data, description)
     findings += _archives(description, [data.root, *places])

@@ -41,7 +41,6 @@ class TrainRequest:
     device: str = "auto"
     threads: int = 0
     resume: bool = True
-    caption_note: str = ""
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -206,7 +205,7 @@ def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device,
         config_hash=config.hash(),
         data_hash=prepared.manifest.content_hash,
         seeds={axis: stream_seed(config.dataset, config.seed, axis, 0) for axis in ("z", "step")},
-        caption_note="; ".join(note for note in (prepared.manifest.caption_note, request.caption_note) if note),
+        caption_note=prepared.manifest.caption_note,
         started=_now(),
     )
 

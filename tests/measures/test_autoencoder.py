@@ -50,7 +50,9 @@ def test_the_real_test_split_gives_the_released_statistics(find_data):
     distance = frechet_distance(first.mean, first.covariance, released["mu"], released["sigma"])
     assert distance == pytest.approx(0.54, abs=0.005)
     evaluated = load_published(weights, train_mode=False)
-    other = moments_of(extract(evaluated, test_images := images_of_array(_idx_images(raw / "t10k-images-idx3-ubyte"))).values)
+    other = moments_of(
+        extract(evaluated, test_images := images_of_array(_idx_images(raw / "t10k-images-idx3-ubyte"))).values
+    )
     assert len(test_images) == 10_000
     # The two modes are two measures: 0.427 apart on the same images.
     found = frechet_distance(other.mean, other.covariance, released["mu"], released["sigma"])
@@ -89,7 +91,9 @@ def test_images_are_scaled_as_pillow_does():
 @pytest.mark.parametrize("depth", [4, 5])
 def test_the_state_dict_tells_the_network(tmp_path, depth):
     network = Encoder(3, depth, 128)
-    torch.save({"state_dict": {f"module.{key}": value for key, value in network.state_dict().items()}}, tmp_path / "a.pth")
+    torch.save(
+        {"state_dict": {f"module.{key}": value for key, value in network.state_dict().items()}}, tmp_path / "a.pth"
+    )
     found = load_published(tmp_path / "a.pth", train_mode=False)
     size = 2 ** (depth + 1)
     assert f"to {size}" in found.protocol
@@ -132,8 +136,8 @@ def test_the_wrong_number_of_channels_is_refused(random_encoder):
 def test_our_own_learns_and_tells_noise_from_digits(digits_folder, tmp_path, random):
     from sgad.measures.files import open_split
 
-    record = train_autoencoder(digits_folder, tmp_path)
-    assert record["loss"] < 0.12
+    record = train_autoencoder(digits_folder, tmp_path, epochs=2)
+    assert record["loss"] < 0.2
     own = load_own(tmp_path / "autoencoder.safetensors")
     assert own.key == "fad_own"
     assert "own autoencoder" in own.protocol
@@ -149,6 +153,9 @@ def test_our_own_is_the_same_for_the_same_seed(tmp_path, random):
     images = random.integers(0, 256, (120, 2, 28, 28), np.uint8)
     folder = write_prepared(tmp_path / "toy", images, images)
     state = torch.random.get_rng_state()
-    hashes = [train_autoencoder(folder, tmp_path / name, seed=s)["sha256"] for name, s in (("a", 0), ("b", 0), ("c", 1))]
+    hashes = [
+        train_autoencoder(folder, tmp_path / name, seed=s, epochs=1)["sha256"]
+        for name, s in (("a", 0), ("b", 0), ("c", 1))
+    ]
     assert hashes[0] == hashes[1] != hashes[2]
     assert torch.equal(state, torch.random.get_rng_state())

@@ -45,9 +45,7 @@ def test_it_is_unbiased_and_so_negative_at_times(random):
 
 
 def test_the_error_is_about_the_spread_of_the_estimate(random):
-    draws = [
-        kernel_distance(random.normal(size=(60, 6)), random.normal(0.5, 1, (60, 6))) for _ in range(200)
-    ]
+    draws = [kernel_distance(random.normal(size=(60, 6)), random.normal(0.5, 1, (60, 6))) for _ in range(200)]
     spread = np.std([draw.value for draw in draws])
     assert 0.6 < np.mean([draw.standard_error for draw in draws]) / spread < 1.6
 

@@ -47,13 +47,13 @@ def _construct(root: Path, split: str, description: DatasetConfig, *, download: 
         options["download"] = download
     try:
         return factory(**options)
-    except (RuntimeError, FileNotFoundError) as error:
+    except (RuntimeError, OSError, ValueError, TypeError, EOFError) as error:
         if download:
             problem = str(error).splitlines()[0]
             raise RunFailure(f"torchvision could not fetch {name} ({problem}); {remedy(description)}") from error
-        # torchvision's only way to say "not here"; the caller goes on with the next place.
-        return None
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        if isinstance(error, RuntimeError | FileNotFoundError):
+            # torchvision's only way to say "not here"; the caller goes on with the next place.
+            return None
         raise InputError(f"{root}: torchvision's {name} cannot be read ({error}); fetch its files again") from error
 
 

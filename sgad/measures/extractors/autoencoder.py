@@ -35,6 +35,7 @@ PUBLISHED_PTH = {"fashion_64.pth": ("234f4335d9da", "89e8")}
 OWN = "autoencoder.safetensors"
 OWN_IMAGES_SEEN = 40_000
 OWN_TRAINING_IMAGES = 20_000
+OWN_LARGEST_EPOCHS = 20
 OWN_LATENT = 64
 
 
@@ -59,12 +60,12 @@ class Encoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Our own: the same encoder, with a decoder that mirrors it."""
+    """Our own: the same encoder, with a decoder that mirrors it at half the width."""
 
     def __init__(self, channels: int, depth: int, latent: int) -> None:
         super().__init__()
         self.body = Encoder(channels, depth, latent)
-        widths = [32 * 2**level for level in reversed(range(depth))]
+        widths = [16 * 2**level for level in reversed(range(depth))]
         self.spread = nn.Linear(latent, widths[0] * 4)
         self.decoder = nn.Sequential(
             *(
@@ -74,10 +75,10 @@ class Autoencoder(nn.Module):
                     nn.BatchNorm2d(high),
                     nn.LeakyReLU(0.01),
                 )
-                for low, high in zip(widths, [*widths[1:], 32], strict=True)
+                for low, high in zip(widths, [*widths[1:], 16], strict=True)
             )
         )
-        self.pixels = nn.Conv2d(32, channels, 3, padding=1)
+        self.pixels = nn.Conv2d(16, channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the reconstruction, of the same shape, in [-1, 1]."""
@@ -190,7 +191,12 @@ def is_published(path: Path, digest: str) -> bool:
 
 
 def train_autoencoder(
-    data_folder: Path | str, out_folder: Path | str, *, seed: int = 0, event_view: EventView = "mean"
+    data_folder: Path | str,
+    out_folder: Path | str,
+    *,
+    seed: int = 0,
+    event_view: EventView = "mean",
+    epochs: int | None = None,
 ) -> dict[str, Any]:
     """Train our own autoencoder on the train split; write autoencoder.safetensors and return its record.
 
@@ -201,7 +207,7 @@ def train_autoencoder(
     size = 32 if max(images.shape[1:]) <= 32 else 64
     depth = 4 if size == 32 else 5
     pixels = torch.cat([scaled(block, size) for block in images.batches(500)])
-    epochs = max(1, min(30, round(OWN_IMAGES_SEEN / len(pixels))))
+    epochs = epochs or max(1, min(OWN_LARGEST_EPOCHS, round(OWN_IMAGES_SEEN / len(pixels))))
     generator = torch.Generator().manual_seed(seed)
     network = empty_network(Autoencoder, pixels.shape[1], depth, OWN_LATENT)
     for module in network.modules():

@@ -87,6 +87,7 @@ def train_classifiers(
     *,
     images: int = TRAINING_IMAGES,
     event_view: EventView = "mean",
+    epochs: int | None = None,
     autoencoder: bool = False,
 ) -> dict[str, Any]:
     """Train a classifier a seed on the train split; write classifier{index}.safetensors, classifier.json.
@@ -116,22 +117,22 @@ def train_classifiers(
         raise InputError(f"{data}: the train split has a single class; a classifier needs at least two")
     else:
         subset = _subset(train.viewed(event_view), labels, images, seed=0)
-        record |= _train_all(subset, _test_split(data, event_view), seeds, out, data.name)
+        record |= _train_all(subset, _test_split(data, event_view), seeds, epochs, out)
     if autoencoder or labels is None:
         from sgad.measures.extractors.autoencoder import train_autoencoder
 
-        record["autoencoder"] = train_autoencoder(data, out, event_view=event_view)
+        record["autoencoder"] = train_autoencoder(data, out, event_view=event_view, epochs=epochs)
     write_json(out / RECORD, record)
     return record
 
 
-def _train_all(train: _Split, test: _Split, seeds: Sequence[int], out: Path, title: str) -> dict[str, Any]:
+def _train_all(train: _Split, test: _Split, seeds: Sequence[int], epochs: int | None, out: Path) -> dict[str, Any]:
     """Train, test and save one classifier a seed; return what classifier.json says of them."""
     classes = int(max(train.labels.max(), test.labels.max())) + 1
-    epochs = max(1, min(LARGEST_EPOCHS, round(IMAGES_SEEN / len(train.labels))))
+    epochs = epochs or max(1, min(LARGEST_EPOCHS, round(IMAGES_SEEN / len(train.labels))))
     accuracies: list[float] = []
     hashes: list[str] = []
-    with Progress(len(seeds) * epochs, title=f"classifiers of {title}", unit="epochs") as progress:
+    with Progress(len(seeds) * epochs, title=f"classifiers in {out}", unit="epochs") as progress:
         for index, seed in enumerate(seeds):
             network = _fit(train, classes, seed, epochs, progress)
             _normalise(network, train)

@@ -1,0 +1,141 @@
+"""Seconds of one update pair: the package, the plain definition, the dense floor, and the authors' release.
+
+    python -m benchmarks.train_step --model sgad --dataset mnist --time-steps 16 --batch-size 64 [--reference DIR] [--json]
+
+All run in one process, in turn, under the same allocator and thread settings; the peak memory of each is measured in a
+process of its own. `--markdown` prints a table for RESULTS.md; `--sweep` does T = 4, 8, 16, 32.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.common import Timing, as_json, describe, machine, peak_memory_mb, run_module, table, time_in_turn
+from benchmarks.contestants import SHAPES, Case, Run, dense_step, engine_step, plain_step
+from benchmarks.reference import reference_step
+from sgad.snn.process import keep_pages
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options."""
+    options = argparse.ArgumentParser(description="Seconds of one update pair, and peak memory")
+    options.add_argument("--model", default="sgad", choices=("sgan", "swgan", "sgad", "hybrid"))
+    options.add_argument("--dataset", default="mnist", choices=sorted(SHAPES))
+    options.add_argument("--time-steps", type=int, default=16)
+    options.add_argument("--batch-size", type=int, default=64)
+    options.add_argument("--reference", type=Path, help="checkout of the authors' release")
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--engine", default="auto", choices=("auto", "torch", "numba", "cuda"))
+    options.add_argument("--memory", default="normal", choices=("normal", "low"))
+    options.add_argument("--threads", type=int, default=0, help="0: all cores")
+    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--sweep", action="store_true", help="T = 4, 8, 16, 32")
+    options.add_argument("--no-memory", action="store_true", help="leave out the subprocesses that measure memory")
+    options.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    options.add_argument("--markdown", action="store_true", help="a Markdown table")
+    options.add_argument("--only", choices=("engine", "plain", "dense", "reference"), help=argparse.SUPPRESS)
+    return options
+
+
+def contestants(case: Case, reference: Path | None, only: str | None = None) -> dict[str, Run]:
+    """Return what is compared, by name."""
+    makers = {"engine": engine_step, "plain": plain_step, "dense": dense_step}
+    if reference is not None:
+        makers["reference"] = lambda case: reference_step(case, reference)
+    return {name: make(case) for name, make in makers.items() if only in (None, name)}
+
+
+def prepare(threads: int) -> None:
+    """Settings that a training makes, too: they hold for every contestant."""
+    keep_pages()
+    torch.set_flush_denormal(True)
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
+    """Return everything about one case."""
+    wait = torch.cuda.synchronize if case.device.startswith("cuda") else (lambda: None)
+    timings = time_in_turn(contestants(case, options.reference), options.repeats, wait)
+    engine = timings["engine"].median
+    result: dict[str, Any] = {"case": case, "threads": torch.get_num_threads(), "seconds": timings}
+    result["speedup"] = {name: timings[name].median / engine for name in timings if name not in ("engine", "dense")}
+    result["over_dense"] = engine / timings["dense"].median
+    result["images_per_second"] = case.batch_size / engine
+    if not options.no_memory:
+        result["peak_memory_mb"] = {name: _memory(case, options, name) for name in timings}
+    return result
+
+
+def _memory(case: Case, options: argparse.Namespace, name: str) -> float:
+    arguments = [
+        "--only", name, "--model", case.model, "--dataset", case.dataset, "--time-steps", str(case.time_steps),
+        "--batch-size", str(case.batch_size), "--device", case.device, "--memory", case.memory, "--engine", case.engine,
+    ]  # fmt: skip
+    if options.reference:
+        arguments += ["--reference", str(options.reference)]
+    return float(run_module("benchmarks.train_step", [*arguments, "--threads", str(options.threads)]))
+
+
+def memory_of_one(case: Case, options: argparse.Namespace) -> float:
+    """Return the peak memory of this process after two steps of one contestant, in MB."""
+    (run,) = contestants(case, options.reference, options.only).values()
+    for _ in range(2):
+        run()
+    return torch.cuda.max_memory_allocated() / 1e6 if case.device.startswith("cuda") else peak_memory_mb()
+
+
+def rows(result: dict[str, Any]) -> list[list[str]]:
+    """Return the lines of a table."""
+    case, timings = result["case"], result["seconds"]
+    memory = result.get("peak_memory_mb", {})
+    lines = []
+    for name, timing in timings.items():
+        ratio = timing.median / timings["engine"].median
+        lines.append(
+            [
+                f"{case.model} {case.dataset}, T = {case.time_steps}, B = {case.batch_size}",
+                name if case.memory == "normal" or name != "engine" else f"{name} ({case.memory} memory)",
+                _seconds(timing),
+                f"{ratio:.2f}",
+                f"{memory[name]:,.0f}" if name in memory else "-",
+            ]
+        )
+    return lines
+
+
+def _seconds(timing: Timing) -> str:
+    return f"{timing.median:.3f} ({timing.smallest:.3f} to {timing.largest:.3f}, n = {timing.repeats})"
+
+
+HEADER = ("configuration", "what", "seconds an update pair: median (range)", "times the engine's", "peak memory (MB)")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark."""
+    options = parser().parse_args(arguments)
+    prepare(options.threads)
+    steps = (4, 8, 16, 32) if options.sweep else (options.time_steps,)
+    cases = [
+        Case(options.model, options.dataset, count, options.batch_size, options.device, options.memory, options.engine)
+        for count in steps
+    ]
+    if options.only:
+        print(memory_of_one(cases[0], options))
+        return
+    about = machine()
+    results = [measure(case, options) for case in cases]
+    if options.json:
+        print(as_json({"machine": about, "results": results} if options.sweep else {"machine": about, **results[0]}))
+        return
+    print(f"{describe(about)}; {torch.get_num_threads()} threads, {options.device}\n")
+    print(table(HEADER, [row for result in results for row in rows(result)]))
+    for result in results:
+        faster = ", ".join(f"{value:.2f}x the speed of {name}" for name, value in result["speedup"].items())
+        print(f"\nT = {result['case'].time_steps}: {faster}; {result['over_dense']:.2f} times the dense floor")
+
+
+if __name__ == "__main__":
+    main()
