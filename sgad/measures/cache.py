@@ -36,7 +36,7 @@ def _checksum(features: Features, key: str) -> str:
 def load_features(folder: Path, key: str) -> Features | None:
     """Return the features stored under a key; None if there are none, or what is there is damaged."""
     try:
-        with np.load(_path(folder, key), allow_pickle=False) as archive:
+        with open(_path(folder, key), "rb") as file, np.load(file, allow_pickle=False) as archive:
             logits = np.asarray(archive["logits"])
             features = Features(np.asarray(archive["values"]), logits if logits.size else None)
             checksum = str(archive["checksum"])

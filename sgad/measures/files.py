@@ -83,22 +83,17 @@ def open_file(path: Path, value_range: ValueRange | None = None) -> ImageSet:
 
 def _load_npy(path: Path) -> NDArray[Any]:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"{path} is not a readable array ({_first_line(error)}); write it again with numpy.save"
         ) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} is an archive, not an array; name it .npz")
     return array
 
 
 def _load_npz(path: Path) -> NDArray[Any]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return np.asarray(archive[_key(path, archive.files)])
     except InputError:
         raise

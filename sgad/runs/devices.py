@@ -44,7 +44,8 @@ def claimed_device(devices: Sequence[str], folder: Path) -> Iterator[int]:
     if not devices:
         raise ValueError("there is no device to claim")
     folder.mkdir(parents=True, exist_ok=True)
-    for slot, (position, name) in itertools.product(itertools.count(), enumerate(devices)):
+    slots = ((slot, position, name) for slot in itertools.count() for position, name in enumerate(devices))
+    for slot, position, name in slots:
         # Not inherited by children, which could otherwise hold the slot of a parent that died.
         descriptor = os.open(folder / f"{_file_name(name)}.{slot}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:

@@ -164,7 +164,7 @@ def test_a_lock_makes_others_wait_and_is_gone_afterwards(tmp_path: Path) -> None
         thread.join()
     assert len(order) == 10
     assert order[::2] == order[1::2]
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*.lock")) == []
 
 
 def test_given_folders_are_the_only_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

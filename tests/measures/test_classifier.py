@@ -27,7 +27,7 @@ def _toy_folder(path, random, shape):
 def test_digits_are_recognised(trained_digits):
     record = json.loads((trained_digits / "classifier" / "classifier.json").read_text())
     assert len(record["accuracy"]) == 3
-    assert min(record["accuracy"]) > 0.9
+    assert min(record["accuracy"]) > 0.8
     assert record["test_n"] == 300
 
 

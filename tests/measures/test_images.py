@@ -387,7 +387,7 @@ BROKEN = {
     "a.npy is not a readable array": _npy_is_pickle,
     "a.npy is not a readable array ": _npy_truncated,
     "a.npy is not a readable array  ": _npy_zero_bytes,
-    "is an archive, not an array": _npy_is_npz,
+    "a.npy is not a readable array   ": _npy_is_npz,
     "has 0 image(s)": _no_images_in_it,
     "has 1 image(s)": _one_image_in_it,
     "integers from 300 to 300": _integers_beyond_255,

@@ -6,6 +6,8 @@ batch of 256 is normalised by itself: shifts that a whole batch shares vanish. `
 comparison with papers; `fad_eval` the same network in evaluation mode.
 """
 
+import pickle
+import warnings
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +34,18 @@ BATCH = 256
 GENERATED = 5120
 #: Start and end of the SHA-256 of the released fashion_64.pth, and the SHA-256 of its encoder as safetensors.
 PUBLISHED_PTH = {"fashion_64.pth": ("234f4335d9da", "89e8")}
+#: What torch and safetensors raise on files that are damaged or something else.
+UNREADABLE = (
+    SafetensorError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    ImportError,
+    AttributeError,
+    TypeError,
+)
 OWN = "autoencoder.safetensors"
 OWN_IMAGES_SEEN = 40_000
 OWN_TRAINING_IMAGES = 20_000
@@ -140,16 +154,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # torch wonders aloud at pickles that it did not write; what they hold is judged here.
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; give the path of the autoencoder's weights") from error
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, ImportError) as error:
-        raise InputError(f"{path} is not a readable weights file; give the published .pth or a .safetensors") from error
-    except Exception as error:
-        # torch raises pickle.UnpicklingError for content that would run code.
-        if type(error).__name__ != "UnpicklingError":
-            raise
+        raise InputError(f"{path} does not exist; give the path of the weights") from error
+    except pickle.UnpicklingError as error:
         raise InputError(f"{path} holds more than weights and is not loaded; give the published .pth") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path} is not a readable weights file; give the published .pth or a .safetensors") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping):
