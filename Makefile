@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& { echo $$name; break; }; done)
 # pip's own output without the lines that only tire: what it fetches, what it installs, what went wrong.
-SHOW := sed -u -n -E '/^ *(Downloading|Using cached|Installing|Successfully|ERROR|error)/p'
+SHOW := sed -u -n -E 's/^Successfully installed.*/  done/p; /^ *(Downloading|Using cached|Installing collected|ERROR|error)/p' | cut -c1-120
 
 .PHONY: help
 help: ## list the targets

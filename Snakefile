@@ -25,6 +25,8 @@ rule all:
 
 
 onerror:
-    print(why_jobs_failed(log), end="", file=sys.stderr)
+    said = read_logs(log)
+    print(why_jobs_failed(said), end="", file=sys.stderr)
     # What is there becomes a report all the same, in which the other runs stand as missing.
-    shell(report_what_is_there())
+    if not was_interrupted(said):
+        shell(report_what_is_there())

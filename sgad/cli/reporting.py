@@ -23,7 +23,7 @@ def collect(experiment: str, results: Path, data: Path) -> None:
     from sgad.config.experiment import load_experiment
     from sgad.reporting.collect import collect as run
 
-    click.echo(run(load_experiment(experiment), results))
+    click.echo(run(load_experiment(experiment), results, data))
 
 
 @click.command()

@@ -21,17 +21,17 @@ def default_dirs() -> list[Path]:
     return [*given, Path("data/raw"), Path.home() / ".cache" / "sgad", Path()]
 
 
-def search_dirs(given: Sequence[Path | str] = ()) -> list[Path]:
+def search_dirs(given: Sequence[Path | str] = (), *, may_be_made: bool = False) -> list[Path]:
     """Return the folders to search: those given with --from and no others, or else the default ones.
 
     Raises
     ------
     InputError
-        If a given one does not exist.
+        If a given one does not exist, unless it may be made, as a download would.
     """
     paths = [Path(folder).expanduser() for folder in given]
     for path in paths:
-        if not path.exists():
+        if not path.exists() and not may_be_made:
             raise InputError(f"--from {path} does not exist; give the folder or archive that holds the data")
     return paths or default_dirs()
 

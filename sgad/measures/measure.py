@@ -132,44 +132,40 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
         return {item.metric: missing_row(item, missing) for item in items}
     comparisons = [
         Comparison(
-            _features(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow),
-            _features(extractor, sets.reference, sets.reference_hash, options, keep=True),
+            features_of(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow),
+            features_of(extractor, sets.reference, sets.reference_hash, options, keep=True),
             network,
             options.seed,
         )
         for extractor in extractors
     ]
-    names = _names(items, extractors[0])
-    text = _protocol_text(extractors, len(generated), sets, options)
+    names = metric_names(items, extractors[0])
+    split = f"{options.split} split" if options.split else "reference"
+    text = protocol_text(extractors, f"{split}; n={len(generated)} generated, {len(sets.reference)} reference")
     return {item.metric: _row(names[item.metric], item, comparisons, text, len(generated)) for item in items}
 
 
 def _generated(network: str, sets: _Sets) -> tuple[ImageSet, _Sets]:
-    """Return the generated images that a network sees: the published FAD protocol fixes their number."""
-    if network != "fad_fsvae":
+    """Return the generated images that a network sees: the published FAD protocol fixes their number.
+
+    As many as the reference has are taken whole, too: both sides are then cut into the same batches.
+    """
+    count = len(sets.samples)
+    if network != "fad_fsvae" or count in (FSVAE_GENERATED, len(sets.reference)):
         return sets.samples, sets
-    if len(sets.samples) < FSVAE_GENERATED:
+    if count < FSVAE_GENERATED:
         raise Missing(
-            f"needs {FSVAE_GENERATED} generated images, has {len(sets.samples)}",
-            f"sgad sample DIR --num {FSVAE_GENERATED}",
+            f"needs {FSVAE_GENERATED} generated images, has {count}", f"sgad sample DIR --num {FSVAE_GENERATED}"
         )
     first = sets.samples.first(FSVAE_GENERATED)
     return first, replace(sets, samples=first, samples_hash=first.content_hash())
 
 
-def _names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str]:
-    """Return the key of each row: the word FID is kept for the published weights, others carry their hash."""
-    if not extractor.key.startswith("inception_") or is_published(extractor.sha256):
-        return {item.metric: item.metric for item in items}
-    tag = short_hash(extractor.sha256)
-    return {item.metric: f"{item.metric.replace('fid_', 'fd_', 1)}_{tag}" for item in items}
-
-
-def _features(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
+def features_of(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
     """Return the features of a set, from the cache where it has them; `keep` stores new ones there."""
     key = cache_key(extractor, content_hash)
     if options.cache is not None:
-        found = load_features(options.cache, key)
+        found = loadfeatures_of(options.cache, key)
         if found is not None and len(found) == len(images):
             return found
     features = extract(extractor, images, batch_size=options.batch_size)
@@ -178,16 +174,8 @@ def _features(extractor: Extractor, images: ImageSet, content_hash: str, options
             f"{extractor.protocol} gives features that are not finite for {images.name}; give other weights"
         )
     if options.cache is not None and keep:
-        store_features(options.cache, key, features)
+        storefeatures_of(options.cache, key, features)
     return features
-
-
-def _protocol_text(extractors: Sequence[Extractor], generated: int, sets: _Sets, options: Options) -> str:
-    first = extractors[0]
-    hashes = "+".join(short_hash(extractor.sha256) for extractor in extractors)
-    network = first.protocol.replace(short_hash(first.sha256), hashes)
-    split = f"{options.split} split" if options.split else "reference"
-    return f"{network}; {split}; n={generated} generated, {len(sets.reference)} reference"
 
 
 def _row(name: str, item: Wanted, comparisons: Sequence[Comparison], text: str, count: int) -> Row:
@@ -242,6 +230,12 @@ def measure_to_file(
         Path(cache) if cache is not None else (data / "features" if data is not None else None),
         _split_name(data),
     )
+    statistics = read_statistics(reference)
+    if statistics is not None:
+        wanted = plan(measures, extractor, protocol)
+        document = measure_against_statistics(open_images(samples, value_range), statistics, wanted, options)
+        write_json(out, document)
+        return document
     document = measure(
         open_images(samples, value_range),
         open_images(reference, value_range),

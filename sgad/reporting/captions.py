@@ -1,5 +1,6 @@
 """What stands under every table and figure: data, recipe, images and seeds, protocol. Stand-ins are named."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sgad.names import label_of, metric_info
@@ -30,15 +31,18 @@ def dataset_title(captions: Captions, dataset: str) -> str:
 
 
 def recipe_note(captions: Captions, variants: list[str]) -> str:
-    """Return the experiment's note and that of each variant shown."""
-    notes = [captions["note"]]
-    notes += [f"variant {name}: {captions['variants'].get(name, '')}".rstrip(": ") for name in variants]
-    return sentences(notes)
+    """Return the experiment's note and each variant shown, with its note where that says more."""
+    notes = {name: captions["variants"].get(name, "") for name in variants}
+    named = [
+        f"variant {name}: {note}" if note and note not in captions["note"] else f"variant {name}"
+        for name, note in notes.items()
+    ]
+    return sentences([captions["note"], *named])
 
 
 def sentences(parts: list[str]) -> str:
-    """Join the parts that are not empty, each ended by a full stop."""
-    kept = [part.strip().rstrip(".") for part in parts if part and part.strip()]
+    """Join the parts that are not empty, each once and ended by a full stop."""
+    kept = dict.fromkeys(part.strip().rstrip(".") for part in parts if part and part.strip())
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in kept)
 
 
@@ -64,15 +68,36 @@ def endings_text(runs: "pd.DataFrame") -> str:
 
 
 def protocol_caption(summary: "pd.DataFrame", dataset: str) -> str:
-    """Return "CFD: protocol; CCS: protocol" and how many images each run gave."""
+    """Return how many images each run gave and by which protocol each metric was taken, common parts said once."""
     valued = summary[(summary["dataset"] == dataset) & summary["protocol"].notna()]
     models = valued[~valued["model"].map(is_baseline)]
-    # The same words stand for many measures: name them together.
-    by_protocol: dict[str, list[str]] = {}
-    for row in rows_of(valued.drop_duplicates("metric")):
-        by_protocol.setdefault(str(row.protocol), []).append(metric_info(str(row.metric)).label)
-    protocols = [f"{', '.join(labels)} by {protocol}" for protocol, labels in by_protocol.items() if protocol]
-    return sentences([*_sample_counts(models), "; ".join(protocols)])
+    protocols = {
+        metric_info(row.metric).label: row.protocol.split("; ")
+        for row in rows_of(models.drop_duplicates("metric"))
+        if row.protocol
+    }
+    groups: dict[str, dict[str, list[str]]] = {}
+    for label, parts in protocols.items():
+        groups.setdefault(parts[0], {})[label] = parts
+    return sentences([*_sample_counts(models), *map(_shared_protocol, groups.values())])
+
+
+def _shared_protocol(protocols: dict[str, list[str]]) -> str:
+    """Return "CFD, CCS by network; split (CFD: method; CCS: method)" for protocols that begin alike."""
+    common = [parts[0] for parts in zip(*protocols.values(), strict=False) if len(set(parts)) == 1]
+    # Only the beginning counts: what agrees behind a difference belongs to each metric.
+    shared = next(
+        (common[:size] for size in range(len(common), 0, -1) if _begin(protocols.values(), common[:size])), []
+    )
+    rests: dict[str, list[str]] = {}
+    for label, parts in protocols.items():
+        rests.setdefault("; ".join(parts[len(shared) :]), []).append(label)
+    own = "; ".join(f"{', '.join(labels)}: {rest}" for rest, labels in rests.items() if rest)
+    return f"{', '.join(protocols)} by {'; '.join(shared)}" + (f" ({own})" if own else "")
+
+
+def _begin(protocols: Iterable[list[str]], start: list[str]) -> bool:
+    return all(parts[: len(start)] == start for parts in protocols)
 
 
 def _sample_counts(models: "pd.DataFrame") -> list[str]:

@@ -220,7 +220,7 @@ def _dataset_facts(dataset: str, note: str, data_dir: Path) -> DatasetFacts:
     manifest = read_json(path) if path.is_file() else {}
     return DatasetFacts(
         title=str(manifest.get("title") or label_of("dataset", dataset)),
-        note=str(manifest.get("caption_note") or note),
+        note=str(manifest.get("caption_note", note)),
         citation=str(manifest.get("citation") or ""),
         licence=str(manifest.get("licence") or ""),
         images=dict(manifest.get("counts") or {}),

@@ -146,10 +146,12 @@ def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
     metrics = list(dict.fromkeys(models["metric"]))
     columns = min(3, len(metrics))
     num_rows = math.ceil(len(metrics) / columns)
-    height = num_rows * (0.62 + 0.2 * len(labels)) + 0.1
+    # Inches: a panel, the gap between two rows (ticks below, title above), the margins.
+    panel, gap, above, below = 0.1 + 0.19 * len(labels), 0.5, 0.24, 0.3
+    height = num_rows * panel + (num_rows - 1) * gap + above + below
     figure, axes = new_figure(
         num_rows, columns, PAGE, height,
-        left=0.13, right=0.985, bottom=0.32 / height, top=1 - 0.22 / height, wspace=0.12, hspace=0.55,
+        left=0.13, right=0.985, bottom=below / height, top=1 - above / height, wspace=0.12, hspace=gap / panel,
     )  # fmt: skip
     for index, ax in enumerate(axes.flat):
         if index >= len(metrics):

@@ -84,11 +84,13 @@ def to_latex(table: Table) -> str:
     """Return a booktabs table environment, for two columns of a two-column paper."""
     alignment = "".join("r" if column.is_number else "l" for column in table.columns)
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs,graphicx}",
         r"\begin{table*}",
         r"\centering\small",
         rf"\caption{{{_latex(table.title)}. {_latex(table.caption)}}}",
         rf"\label{{tab:{table.key}}}",
+        # Never wider than the page, never blown up to its width.
+        r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{alignment}}}",
         r"\toprule",
         *_latex_groups(table.columns),
@@ -99,7 +101,7 @@ def to_latex(table: Table) -> str:
         if heading and len(table.blocks) > 1:
             lines.append(rf"\multicolumn{{{len(table.columns)}}}{{l}}{{\emph{{{_latex(heading)}}}}} \\")
         lines += [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", r"\end{table*}", ""])
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -61,7 +61,7 @@ def _shrunk(source: Path, target: Path, pixels: int) -> list[Path]:
         picture.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
     with atomic_write(target) as temporary:
         if target.suffix == ".webp":
-            picture.convert("RGB").save(temporary, quality=75, method=6)
+            picture.convert("RGB").save(temporary, quality=75, method=4)
         else:
             picture.save(temporary, optimize=True)
     return [target]

@@ -80,7 +80,8 @@ def results_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capt
 def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, dataset: str) -> Table:
     """Return models against metrics on one data set; reported, reproduced and baselines in blocks apart."""
     here = summary[summary["dataset"] == dataset]
-    metrics = [metric_info(key) for key in dict.fromkeys(here["metric"])]
+    # What only baselines were measured by, such as a memorisation check, is no column of a comparison.
+    metrics = [metric_info(key) for key in dict.fromkeys(here[~here["model"].map(is_baseline)]["metric"])]
     figures = reported_for(dataset)
     best = _best_models(here, metrics)
     others = other_protocols(here)
@@ -135,12 +136,12 @@ def runs_text(row: Row) -> str:
 
 
 def _best_models(here: "pd.DataFrame", metrics: Sequence[Metric]) -> dict[str, float]:
-    """The best mean of each metric among models; none where fewer than two models have a value."""
+    """The best mean of each metric among models; none where no two of them differ."""
     best = {}
     for metric in metrics:
         rows = here[(here["metric"] == metric.key) & ~here["model"].map(is_baseline)]
         means = rows["mean"].dropna()
-        if len(means) > 1:
+        if len(set(means)) > 1:
             best[metric.key] = float(means.max() if metric.higher_is_better else means.min())
     return best
 

@@ -31,6 +31,8 @@ class Verdict:
         """How sure the order of the first two is."""
         if not self.runner_up:
             return "nothing to compare with"
+        if self.gap == 0:
+            return "equal means"
         if math.isnan(self.low):
             return "too few seeds to say"
         return "clear at 95 %" if self.low > 0 else "not told apart at 95 %"

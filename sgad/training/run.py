@@ -24,6 +24,8 @@ from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.kernels import engine_name
+from sgad.snn.layers import statistics_frozen
+from sgad.snn.process import keep_pages
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, total_steps, train
@@ -146,11 +148,12 @@ def _train_locked(request: TrainRequest, prepared: Prepared, tell: Callable[[str
 
 
 def set_threads(threads: int) -> int:
-    """Give this process so many threads (0: all usable cores) and flush subnormal numbers; return the number."""
+    """Give this process so many threads (0: all usable cores), fast memory and no subnormal numbers; return the number."""
     count = threads or provenance.usable_cores()
     torch.set_num_threads(count)
     # Decaying potentials become subnormal, and subnormal arithmetic is many times slower.
     torch.set_flush_denormal(True)
+    keep_pages()
     return count
 
 
@@ -216,10 +219,12 @@ def _now() -> str:
 
 @torch.no_grad()
 def _draw_grid(generator: torch.nn.Module, config: RunConfig, path: Path, device: torch.device) -> None:
+    """Draw fixed latents with the statistics that samples will have, or the batch's own in place of re-estimated ones."""
     was_training = generator.training
-    generator.eval()
+    generator.train(config.sampling_statistics != "running")
     z = fixed_latents(config, GRID_IMAGES).to(device, next(generator.parameters()).dtype)
-    shown = generator(z).shown
+    with statistics_frozen(generator):
+        shown = generator(z).shown
     generator.train(was_training)
     save_grid(path, shown, config.pixel_range)
 

@@ -127,7 +127,7 @@ def recording(seed: int = 0, count: int = 300) -> Events:
 
 
 def write_recordings(root: Path, *, train: int = 6, test: int = 4, form: str = "folders") -> None:
-    """Write N-MNIST's layout: `folders` (Train/, Test/), `tonic` (train.zip ...) or `spikingjelly` (download/Train.zip)."""
+    """Write N-MNIST's layout: `folders` (Train/), `tonic` (train.zip) or `spikingjelly` (download/Train.zip)."""
     for split, count in (("Train", train), ("Test", test)):
         files = {f"{split}/{index % 2}/{index + 1:05d}.bin": encode_events(recording(index)) for index in range(count)}
         if form == "folders":
@@ -164,7 +164,9 @@ def write_celeba(root: Path, form: str = "folder", lists: str = "txt") -> None:
     root.mkdir(parents=True, exist_ok=True)
     files = {f"{number:06d}.jpg": jpeg_bytes(number) for number in PARTITION}
     if form == "zip":
-        write_zip(root / "img_align_celeba.zip", {f"img_align_celeba/{name}": content for name, content in files.items()})
+        write_zip(
+            root / "img_align_celeba.zip", {f"img_align_celeba/{name}": content for name, content in files.items()}
+        )
     else:
         folder = root / "img_align_celeba" / ("img_align_celeba" if form == "nested" else "")
         folder.mkdir(parents=True)

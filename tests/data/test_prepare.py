@@ -14,8 +14,8 @@ import pytest
 from sgad.data.exclusive import exclusive
 from sgad.data.locate import default_dirs, search_dirs
 from sgad.data.manifest import read_manifest
-from sgad.data.prepared import load_prepared
 from sgad.data.prepare import prepare
+from sgad.data.prepared import load_prepared
 from sgad.errors import InputError, RunFailure
 from sgad.runs.files import sha256_of
 from tests.data.builders import Quiet, describe, run_prepare, write_folder, write_idx

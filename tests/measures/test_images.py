@@ -398,13 +398,17 @@ BROKEN = {
 }
 
 
+def _open_and_read(path):
+    images = open_images(path)
+    require_comparable(images, images)
+    images.content_hash()
+
+
 @pytest.mark.parametrize(("sentence", "make"), BROKEN.items())
 def test_broken_input_gets_a_sentence_that_names_the_file(tmp_path, random, sentence, make):
     path = make(tmp_path, random)
     with pytest.raises(InputError) as caught:
-        images = open_images(path)
-        require_comparable(images, images)
-        images.content_hash()
+        _open_and_read(path)
     message = str(caught.value)
     assert sentence.strip() in message
     assert str(tmp_path) in message
@@ -432,7 +436,7 @@ def test_values_outside_their_range_are_refused(tmp_path, values, value_range, r
 
 def test_sets_of_different_sizes_are_refused(random):
     first, second = images_of_array(_grey(random), name="a"), images_of_array(_grey(random, 6, 12, 10), name="b")
-    with pytest.raises(InputError, match="a has images of shape .* b of"):
+    with pytest.raises(InputError, match=r"a has images of shape .* b of"):
         require_comparable(first, second)
 
 

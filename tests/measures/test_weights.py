@@ -91,7 +91,7 @@ def test_the_second_address_serves_when_the_first_does_not(tmp_path, server):
 
 
 def test_offline_it_says_what_to_do(tmp_path):
-    with pytest.raises(RunFailure, match="could not be fetched from .* put it at .* or give --weights"):
+    with pytest.raises(RunFailure, match=r"could not be fetched from .* put it at .* or give --weights"):
         download_weights(tmp_path, urls=("http://127.0.0.1:9/absent.pth",))
     assert list(tmp_path.iterdir()) == []
 
@@ -115,5 +115,5 @@ def test_a_half_written_file_is_named(tmp_path, monkeypatch):
 
 
 def test_a_given_path_must_exist(tmp_path):
-    with pytest.raises(InputError, match="absent.pth does not exist"):
+    with pytest.raises(InputError, match=r"absent.pth does not exist"):
         find_inception_weights(tmp_path / "absent.pth")

@@ -125,7 +125,7 @@ def _write_data(folder: Path, experiment: ExperimentConfig) -> None:
     (folder / "baselines.json").write_text(json.dumps({"metrics": entries}), encoding="utf-8")
 
 
-def fake_grid(key: RunKey, progress: float, tiles: int = 8) -> Image.Image:
+def fake_grid(key: RunKey, progress: float, tiles: int = 4) -> Image.Image:
     """A grid of ring-shaped blobs that grow sharper with `progress`; pixels are not a model's."""
     generator = np.random.default_rng([len(key.model), key.seed])
     y, x = np.mgrid[0:28, 0:28] - 13.5

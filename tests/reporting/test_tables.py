@@ -112,7 +112,8 @@ def test_names_cannot_break_out_of_a_format() -> None:
     nasty = "a_b & 50% <b>|$x^2 {y} \\z~#`*"
     table = Table("t", nasty, [Column("h")], [("", [[Cell(nasty, is_best=True)]])], nasty)
     latex, markdown = to_latex(table), to_markdown(table)
-    body = re.sub(r"^%.*$", "", latex, flags=re.MULTILINE)
+    # Our own comment, and the sign that swallows a line's end.
+    body = re.sub(r"^%.*$|(?<!\\)%$", "", latex, flags=re.MULTILINE)
     assert not re.search(r"(?<!\\)[&%#_]", body.replace(r"\\", ""))
     assert body.count("{") - body.count(r"\{") == body.count("}") - body.count(r"\}")
     assert "<b>" not in markdown

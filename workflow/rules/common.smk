@@ -136,9 +136,18 @@ def report_what_is_there():
     )
 
 
-def why_jobs_failed(snakemake_logs):
+def read_logs(snakemake_logs):
+    """Return the text of Snakemake's own log."""
+    return "".join(Path(path).read_text(encoding="utf-8") for path in snakemake_logs)
+
+
+def why_jobs_failed(text):
     """Return a line for each failed job's log with what it said last; --quiet leaves that out."""
-    text = "".join(Path(path).read_text(encoding="utf-8") for path in snakemake_logs)
     failed = dict.fromkeys(re.findall(r"> (logs/\S+\.log) 2>&1' returned non-zero", text))
     said = {path: Path(path).read_text(encoding="utf-8").splitlines()[-1:] or [""] for path in failed}
     return "".join(f"{path}: {lines[0]}\n" for path, lines in said.items())
+
+
+def was_interrupted(text):
+    """Return whether somebody pressed Ctrl-C, who wants it to end and not a report."""
+    return "Terminating processes on user request" in text

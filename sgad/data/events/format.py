@@ -39,11 +39,11 @@ def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
     if not content or len(content) % EVENT_BYTES:
         what = "is empty" if not content else f"has {len(content) % EVENT_BYTES} bytes after its last whole event"
         raise InputError(f"{label} {what}; events take {EVENT_BYTES} bytes each, fetch the file again")
-    # One row a byte, contiguous, so that every column of events is, too.
-    raw = np.frombuffer(content, np.uint8).reshape(-1, EVENT_BYTES).T.astype(np.int64, order="C")
-    time = (raw[2] & 127) << 16 | raw[3] << 8 | raw[4]
-    events = Events(raw[0], raw[1], time, raw[2] >> 7)
-    overflow = raw[1] == _OVERFLOW_Y
+    raw = np.frombuffer(content, np.uint8).reshape(-1, EVENT_BYTES)
+    high, middle, low = (raw[:, byte].astype(np.int64) for byte in (2, 3, 4))
+    time = (high & 127) << 16 | middle << 8 | low
+    events = Events(raw[:, 0].astype(np.int64), raw[:, 1].astype(np.int64), time, high >> 7)
+    overflow = raw[:, 1] == _OVERFLOW_Y
     if overflow.any():
         events = events._replace(t=time + np.cumsum(overflow) * _OVERFLOW_US)
         events = Events(*(part[~overflow] for part in events))
@@ -54,16 +54,15 @@ def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
 def _check(events: Events, label: str, sensor: int) -> None:
     if not len(events.t):
         raise InputError(f"{label} holds no events; fetch it again or remove it")
-    outside = np.flatnonzero((events.x >= sensor) | (events.y >= sensor))
-    if len(outside):
-        first = outside[0]
+    if max(events.x.max(), events.y.max()) >= sensor:
+        first = int(np.argmax((events.x >= sensor) | (events.y >= sensor)))
         raise InputError(
             f"{label}: event {first} lies at x {events.x[first]}, y {events.y[first]}, outside of"
             f" {sensor}x{sensor} pixels; it is another kind of file, or damaged"
         )
-    backwards = np.flatnonzero(np.diff(events.t) < 0)
-    if len(backwards):
-        first = backwards[0] + 1
+    backwards = events.t[1:] < events.t[:-1]
+    if backwards.any():
+        first = int(np.argmax(backwards)) + 1
         raise InputError(
             f"{label}: event {first} at {events.t[first]} us comes after one at {events.t[first - 1]} us;"
             " events must be in the order of time, fetch the file again"

@@ -9,19 +9,23 @@
   const themeButton = one("#theme");
   const systemDark = matchMedia("(prefers-color-scheme: dark)");
   const stored = () => { try { return localStorage.getItem("sgad-theme"); } catch { return null; } };
+  const chosenTheme = () => stored() || (systemDark.matches ? "dark" : "light");
   const themeListeners = [];
   function applyTheme(theme) {
     document.documentElement.dataset.theme = theme;
     themeButton.setAttribute("aria-pressed", String(theme === "dark"));
     themeListeners.forEach((listener) => listener());
   }
-  applyTheme(stored() || (systemDark.matches ? "dark" : "light"));
-  systemDark.addEventListener("change", () => { if (!stored()) applyTheme(systemDark.matches ? "dark" : "light"); });
+  applyTheme(chosenTheme());
+  systemDark.addEventListener("change", () => { applyTheme(chosenTheme()); });
   themeButton.addEventListener("click", () => {
     const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
     try { localStorage.setItem("sgad-theme", theme); } catch { /* a page from disk may not be allowed to store */ }
     applyTheme(theme);
   });
+
+  addEventListener("beforeprint", () => applyTheme("light"));
+  addEventListener("afterprint", () => applyTheme(chosenTheme()));
 
   // ---- samples: seed switch, and a slider over training that all models share
   function setUpSamples(article) {

@@ -1,0 +1,143 @@
+"""Whole passes, images to FID, IS, KID, precision and recall: ours beside torch-fidelity and pytorch-fid, one process.
+
+`python -m benchmarks.measure [--num 48] [--weights PATH] [--json]`. Without weights a random network is made, which
+costs the same. CPU seconds with one thread; peak memory is not compared. The classifier's pass stands beside them.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from threadpoolctl import threadpool_limits
+
+from sgad.measures.extractors.inception import FidInception, prepare_input
+from sgad.measures.measure import measure_to_file
+
+SIZE = 32
+
+
+def write_images(folder: Path, num: int, seed: int) -> Path:
+    """Write smooth random grey images as PNG."""
+    folder.mkdir()
+    random = np.random.default_rng(seed)
+    for index in range(num):
+        small = Image.fromarray(random.integers(0, 256, (8, 8), np.uint8))
+        small.resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(folder / f"{index:05d}.png")
+    return folder
+
+
+def random_weights(path: Path) -> Path:
+    """Write a random Inception that is alive: batch-norm statistics from one pass in training mode."""
+    torch.manual_seed(0)
+    network = FidInception()
+    torch.nn.init.normal_(network.source.fc.weight, 0, 0.2)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    images = np.random.default_rng(0).integers(0, 256, (8, 1, 8, 8), np.uint8)
+    with torch.no_grad():
+        network.train()(prepare_input(images, "tf1"))
+    torch.save(network.source.state_dict(), path)
+    return path
+
+
+def ours(folders: tuple[Path, Path], weights: Path, protocol: str, out: Path) -> dict[str, float]:
+    measures = ["fid", "is", "kid", "prc"]
+    document = measure_to_file(*folders, measures, out, weights=weights, protocol=protocol)
+    rows = {row["metric"].split("_")[0]: row for row in document["metrics"]}
+    found = {"fd": rows["fd"]["value"] if "fd" in rows else rows["fid"]["value"], "is": rows["is"]["value"]}
+    return found | {"precision": rows["precision"]["value"], "recall": rows["recall"]["value"]}
+
+
+def torch_fidelity(folders: tuple[Path, Path], weights: Path, num: int) -> dict[str, float]:
+    from torch_fidelity import calculate_metrics
+
+    found = calculate_metrics(
+        input1=str(folders[0]),
+        input2=str(folders[1]),
+        isc=True,
+        fid=True,
+        kid=True,
+        prc=True,
+        kid_subset_size=num,
+        feature_extractor="inception-v3-compat",
+        feature_extractor_weights_path=str(weights),
+        cuda=False,
+        cache=False,
+        save_cpu_ram=True,
+        verbose=False,
+        batch_size=32,
+    )
+    return {
+        "fd": found["frechet_inception_distance"],
+        "is": found["inception_score_mean"],
+        "precision": found["precision"],
+        "recall": found["recall"],
+    }
+
+
+def pytorch_fid(folders: tuple[Path, Path], weights: Path) -> dict[str, float]:
+    from pytorch_fid import fid_score, inception
+
+    state = torch.load(weights, weights_only=True)
+    inception.load_state_dict_from_url = lambda *_, **__: state
+    value = fid_score.calculate_fid_given_paths(list(map(str, folders)), 32, "cpu", 2048, num_workers=0)
+    return {"fd": float(value)}
+
+
+def timed(function: Callable[[], dict[str, float]]) -> dict[str, Any]:
+    start, wall = time.process_time(), time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = function()
+    return {"cpu_seconds": time.process_time() - start, "wall_seconds": time.perf_counter() - wall, **values}
+
+
+def compare(num: int, weights: Path | None) -> dict[str, dict[str, Any]]:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        folders = write_images(root / "a", num, 0), write_images(root / "b", num, 1)
+        weights = weights or random_weights(root / "random.pth")
+        out = root / "metrics.json"
+        return {
+            "ours, torch-fidelity's protocol": timed(lambda: ours(folders, weights, "torch-fidelity", out)),
+            "torch-fidelity": timed(lambda: torch_fidelity(folders, weights, num)),
+            "ours, pytorch-fid's protocol": timed(lambda: ours(folders, weights, "pytorch-fid", out)),
+            "pytorch-fid (distance only)": timed(lambda: pytorch_fid(folders, weights)),
+            "ours, clean protocol": timed(lambda: ours(folders, weights, "clean", out)),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--num", type=int, default=48, help="images a side")
+    parser.add_argument("--weights", type=Path, help="Inception weights; by default a random network")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    # One thread: CPU seconds of several are no measure of work.
+    with threadpool_limits(1):
+        results = compare(arguments.num, arguments.weights)
+    if arguments.json:
+        print(json.dumps(results, indent=1))
+        return
+    print(f"{f'pass of 2 x {arguments.num}':<34} {'cpu s':>8} {'per 1000':>9} {'FD':>14} {'IS':>10} {'P':>6} {'R':>6}")
+    for name, row in results.items():
+        cells = [f"{row[key]:.7g}" if key in row else "-" for key in ("fd", "is", "precision", "recall")]
+        per_thousand = row["cpu_seconds"] / (2 * arguments.num) * 1000
+        print(
+            f"{name:<34} {row['cpu_seconds']:>8.1f} {per_thousand:>9.0f}"
+            f" {cells[0]:>14} {cells[1]:>10} {cells[2]:>6.6} {cells[3]:>6.6}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Submit Snakemake's job script as a Kubernetes Job and print the Job's name.
+#   submit.sh THREADS MEGABYTES GPUS MINUTES SCRIPT    with $SGAD_IMAGE, $SGAD_CLAIM and $SGAD_MOUNT
+set -euo pipefail
+threads=$1 megabytes=$2 gpus=$3 minutes=$4 script=$5
+: "${SGAD_IMAGE:?name the container image}" "${SGAD_CLAIM:?name the volume claim}" "${SGAD_MOUNT:?name its mount point}"
+name="sgad-$(date +%s)-$RANDOM$RANDOM"
+kubectl create -f - >&2 <<END
+apiVersion: batch/v1
+kind: Job
+metadata: {name: "$name", labels: {app: sgad}}
+spec:
+  backoffLimit: 0 # trying again is Snakemake's affair
+  activeDeadlineSeconds: $((minutes * 60))
+  ttlSecondsAfterFinished: 86400
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 60 # time for a checkpoint
+      volumes: [{name: work, persistentVolumeClaim: {claimName: "$SGAD_CLAIM"}}]
+      containers:
+        - name: sgad
+          image: "$SGAD_IMAGE"
+          workingDir: "$PWD"
+          command: [bash, "$script"]
+          volumeMounts: [{name: work, mountPath: "$SGAD_MOUNT"}]
+          resources:
+            requests: {cpu: "$threads", memory: "${megabytes}M"}
+            limits: {memory: "${megabytes}M", nvidia.com/gpu: "$gpus"}
+END
+echo "$name"

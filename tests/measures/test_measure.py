@@ -1,0 +1,294 @@
+"""metrics.json: one pass, protocols, gaps that say why, the cache, failed runs, baselines."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sgad.errors import InputError
+from sgad.measures.baselines import baselines, baselines_to_file, noise_images
+from sgad.measures.extractors import Extractor
+from sgad.measures.files import open_split
+from sgad.measures.images import images_of_array
+from sgad.measures.measure import Options, measure, measure_to_file
+from sgad.measures.networks import Sources, identify_weights
+from tests.measures.conftest import write_prepared
+
+ROW = {"metric", "value", "low", "high", "n", "protocol", "status", "details"}
+CLASSIFIER = ("cfd", "ccs", "kid_classifier", "precision_classifier", "recall_classifier")
+
+
+@pytest.fixture
+def samples(tmp_path, digits):
+    """Return a samples.npz of 250 real digits that neither split holds."""
+    np.savez(tmp_path / "samples.npz", images=digits[0][1500:1750, :, 2:30, 2:30], meta=np.array("{}"))
+    return tmp_path / "samples.npz"
+
+
+def _by_metric(document):
+    return {row["metric"]: row for row in document["metrics"]}
+
+
+def test_the_file_has_the_agreed_form(samples, trained_digits, tmp_path):
+    document = measure_to_file(samples, trained_digits, CLASSIFIER, tmp_path / "metrics.json")
+    assert json.loads((tmp_path / "metrics.json").read_text()) == document
+    assert set(document) == {"samples", "reference", "metrics"}
+    assert document["samples"]["n"] == 250
+    assert document["reference"] == document["reference"] | {"name": "digits", "split": "test", "n": 300}
+    assert [row["metric"] for row in document["metrics"]] == list(CLASSIFIER)
+    for row in document["metrics"]:
+        assert set(row) == ROW
+        assert row["status"] == "computed"
+        assert row["n"] == 250
+        assert row["low"] <= row["value"] <= row["high"]
+        assert "evaluation mode" in row["protocol"]
+        assert "n=250 generated, 300 reference" in row["protocol"]
+
+
+def test_three_classifiers_give_mean_and_range(samples, trained_digits, tmp_path):
+    row = _by_metric(measure_to_file(samples, trained_digits, ["cfd"], tmp_path / "m.json"))["cfd"]
+    values = row["details"]["values"]
+    assert len(values) == 3
+    assert row["value"] == pytest.approx(np.mean(values))
+    assert (row["low"], row["high"]) == (min(values), max(values))
+    record = json.loads((trained_digits / "classifier" / "classifier.json").read_text())
+    assert "+".join(digest[:8] for digest in record["sha256"]) in row["protocol"]
+
+
+def test_few_images_are_flagged(samples, trained_digits, tmp_path):
+    details = _by_metric(measure_to_file(samples, trained_digits, ["cfd"], tmp_path / "m.json"))["cfd"]["details"]
+    assert not details["rank_deficient"]
+    assert "biased" in details["warning"]
+    few = measure(
+        images_of_array(np.load(samples)["images"][:40]),
+        open_split(trained_digits),
+        ["cfd"],
+        options=Options(Sources(trained_digits)),
+    )
+    assert few["metrics"][0]["details"]["rank_deficient"]
+
+
+def test_real_images_are_nearer_than_noise(samples, trained_digits):
+    options = Options(Sources(trained_digits))
+    reference = open_split(trained_digits)
+    real, noise = (
+        _by_metric(measure(images, reference, CLASSIFIER, options=options))
+        for images in (images_of_array(np.load(samples)["images"]), noise_images((1, 28, 28), 250))
+    )
+    assert real["cfd"]["value"] < 0.2 * noise["cfd"]["value"]
+    assert real["kid_classifier"]["value"] < noise["kid_classifier"]["value"]
+    assert real["ccs"]["value"] > noise["ccs"]["value"]
+    assert real["recall_classifier"]["value"] > noise["recall_classifier"]["value"]
+
+
+def test_what_is_absent_is_said_with_its_remedy_and_the_rest_goes_on(samples, trained_digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    measures = ["fid_inception_clean", "cfd", "fad_fsvae", "fad_own"]
+    rows = _by_metric(measure_to_file(samples, trained_digits, measures, tmp_path / "m.json"))
+    assert rows["cfd"]["status"] == "computed"
+    for name in ("fid_inception_clean", "fad_fsvae"):
+        assert rows[name]["value"] is None
+        assert rows[name]["status"] == "not computed: weights absent"
+    assert "sgad doctor --download-weights" in rows["fid_inception_clean"]["details"]["remedy"]
+    assert "sgad classifier digits --autoencoder" in rows["fad_own"]["details"]["remedy"]
+
+
+def test_without_a_data_set_there_is_no_classifier(samples, tmp_path):
+    (row,) = measure_to_file(samples, samples, ["cfd"], tmp_path / "m.json")["metrics"]
+    assert row["status"] == "not computed: no classifier without a data set"
+
+
+def test_a_classifier_of_another_data_set_can_be_given(samples, trained_digits, tmp_path):
+    for options in ({"extractor": str(trained_digits / "classifier")}, {"weights": trained_digits / "classifier"}):
+        (row,) = measure_to_file(samples, samples, ["cfd"], tmp_path / "m.json", **options)["metrics"]
+        assert row["value"] == pytest.approx(0, abs=1e-8)
+
+
+def test_other_weights_than_the_published_are_never_called_fid(small_inception, digits, tmp_path):
+    np.save(tmp_path / "a.npy", digits[0][:7])
+    np.save(tmp_path / "b.npy", digits[0][7:14])
+    document = measure_to_file(
+        tmp_path / "a.npy",
+        tmp_path / "b.npy",
+        ["fid", "is", "kid"],
+        tmp_path / "m.json",
+        weights=small_inception,
+        protocol="torch-fidelity",
+        cache=tmp_path / "cache",
+    )
+    fd, score, kid = document["metrics"]
+    tag = fd["metric"].rpartition("_")[2]
+    assert fd["metric"] == f"fd_inception_tf1_{tag}"
+    assert tag in fd["protocol"]
+    assert (fd["status"], kid["status"]) == ("computed", "computed")
+    # Ten chunks need ten images: a row that says so.
+    assert score["status"].startswith("not computed: an inception score of 10 chunks")
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_published_weights_are_recognised_by_their_hash(small_inception, digits, tmp_path, monkeypatch):
+    from sgad.measures import weights
+    from sgad.runs.files import sha256_of
+
+    monkeypatch.setattr(weights, "INCEPTION_SHA256", sha256_of(small_inception))
+    np.save(tmp_path / "a.npy", digits[0][:2])
+    (row,) = measure_to_file(
+        tmp_path / "a.npy", tmp_path / "a.npy", ["fid"], tmp_path / "m.json", weights=small_inception
+    )["metrics"]
+    assert row["metric"] == "fid_inception_clean"
+    assert row["details"]["rank_deficient"]
+
+
+def test_the_reference_is_seen_once_and_then_taken_from_the_cache(trained_digits, digits, tmp_path, monkeypatch):
+    calls = []
+    compute = Extractor.__dict__.get("compute")
+    assert compute is None
+    from sgad.measures import measure as module
+
+    original = module.extract
+
+    def counted(extractor, images, **options):
+        calls.append(images.name)
+        return original(extractor, images, **options)
+
+    monkeypatch.setattr(module, "extract", counted)
+    options = Options(Sources(trained_digits), cache=tmp_path / "cache")
+    images = images_of_array(digits[0][:20, :, 2:30, 2:30], name="generated")
+    first = measure(images, open_split(trained_digits), CLASSIFIER, options=options)
+    assert len(calls) == 6
+    again = measure(images, open_split(trained_digits), CLASSIFIER, options=options)
+    assert calls[6:] == ["generated"] * 3
+    assert again == first
+
+
+def test_a_damaged_cache_entry_is_computed_again(trained_digits, digits, tmp_path):
+    options = Options(Sources(trained_digits), cache=tmp_path / "cache")
+    images = images_of_array(digits[0][:20, :, 2:30, 2:30])
+    first = measure(images, open_split(trained_digits), ["cfd"], options=options)
+    for file in (tmp_path / "cache").iterdir():
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 255
+        file.write_bytes(bytes(content))
+    assert measure(images, open_split(trained_digits), ["cfd"], options=options) == first
+
+
+def test_black_images_under_an_old_name_get_no_old_value(trained_digits, tmp_path, digits):
+    np.save(tmp_path / "a.npy", digits[0][:50, :, 2:30, 2:30])
+    first = measure_to_file(tmp_path / "a.npy", trained_digits, ["cfd"], tmp_path / "m.json", cache=tmp_path / "c")
+    np.save(tmp_path / "a.npy", np.zeros((50, 1, 28, 28), np.uint8))
+    second = measure_to_file(tmp_path / "a.npy", trained_digits, ["cfd"], tmp_path / "m.json", cache=tmp_path / "c")
+    assert second["metrics"][0]["value"] > 3 * first["metrics"][0]["value"]
+
+
+def test_a_failed_run_gets_rows_that_say_why(tmp_path, trained_digits):
+    np.savez(tmp_path / "samples.npz", images=np.zeros((0, 1, 28, 28), np.uint8), meta=np.array("{}"))
+    (tmp_path / "run.json").write_text('{"status": "failed", "reason": "out of memory"}')
+    document = measure_to_file(tmp_path / "samples.npz", trained_digits, CLASSIFIER, tmp_path / "m.json")
+    assert {row["status"] for row in document["metrics"]} == {"not computed: run failed: out of memory"}
+    assert all(row["value"] is None for row in document["metrics"])
+
+
+def test_a_collapsed_generator_is_measured(trained_digits):
+    black = images_of_array(np.zeros((60, 1, 28, 28), np.uint8))
+    rows = _by_metric(measure(black, open_split(trained_digits), CLASSIFIER, options=Options(Sources(trained_digits))))
+    assert all(np.isfinite(row["value"]) for row in rows.values())
+    assert rows["ccs"]["value"] == pytest.approx(1, abs=1e-6)
+    assert rows["recall_classifier"]["value"] == 0
+
+
+def test_fad_fsvae_wants_exactly_its_number_of_images(tmp_path, random, digits):
+    import torch
+    from safetensors.torch import save_file
+
+    from sgad.measures.extractors.autoencoder import Encoder
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(Encoder(1, 4, 64).state_dict(), tmp_path / "fashion_64.safetensors")
+    reference = images_of_array(digits[0][:300])
+    options = Options(Sources(fsvae=tmp_path / "fashion_64.safetensors"))
+    short = _by_metric(measure(reference, reference, ["fad"], options=options))
+    assert short["fad_fsvae"]["status"] == "not computed: needs 5120 generated images, has 300"
+    assert short["fad_fsvae"]["details"]["remedy"] == "sgad sample DIR --num 5120"
+    assert short["fad_eval"]["value"] == pytest.approx(0, abs=1e-6)
+    many = images_of_array(random.integers(0, 256, (5300, 1, 32, 32), np.uint8))
+    full = _by_metric(measure(many, reference, ["fad"], options=options))
+    assert full["fad_fsvae"]["n"] == 5120
+    assert full["fad_eval"]["n"] == 5300
+    assert "training mode, batches of 256" in full["fad_fsvae"]["protocol"]
+
+
+def test_events_are_measured_as_still_images_that_are_named(tmp_path, random):
+    counts = random.poisson(0.3, (40, 3, 2, 28, 28)).astype(np.float32)
+    labels = (np.arange(40) % 2).astype(np.int64)
+    folder = write_prepared(tmp_path / "events", counts, counts, labels, labels, kind="events")
+    from sgad.measures.extractors.classifier import train_classifiers
+
+    train_classifiers(folder, folder / "classifier", seeds=(0,), epochs=1)
+    frames = np.rint(np.clip(counts, 0, 1) * 255).astype(np.uint8)
+    np.savez(tmp_path / "samples.npz", frames=frames)
+    (row,) = measure_to_file(tmp_path / "samples.npz", folder, ["cfd"], tmp_path / "m.json")["metrics"]
+    assert row["value"] == pytest.approx(0, abs=1e-8)
+    assert "events: mean over time of frames clipped to 0..1" in row["protocol"]
+
+
+def test_unlabelled_data_point_to_the_autoencoder(tmp_path, digits):
+    from sgad.measures.extractors.classifier import train_classifiers
+
+    images = digits[0][:120]
+    folder = write_prepared(tmp_path / "faces", images, images)
+    train_classifiers(folder, folder / "classifier", epochs=1)
+    np.save(tmp_path / "a.npy", images)
+    rows = _by_metric(
+        measure_to_file(tmp_path / "a.npy", folder, ["cfd", "fad_own", "kid_fad_own"], tmp_path / "m.json")
+    )
+    assert rows["cfd"]["status"] == "not computed: no labels to train a classifier on"
+    assert rows["fad_own"]["value"] == pytest.approx(0, abs=1e-6)
+    assert rows["kid_fad_own"]["status"] == "computed"
+
+
+def test_nothing_is_written_on_bad_input(tmp_path, trained_digits):
+    np.save(tmp_path / "a.npy", np.zeros((4, 1, 30, 30), np.uint8))
+    with pytest.raises(InputError, match=r"a.npy has images of shape"):
+        measure_to_file(tmp_path / "a.npy", trained_digits, ["cfd"], tmp_path / "m.json")
+    assert not (tmp_path / "m.json").exists()
+
+
+def test_weights_are_told_apart_by_what_they_hold(tmp_path, small_inception, trained_digits):
+    assert identify_weights(small_inception) == "inception"
+    assert identify_weights(trained_digits / "classifier") == "classifier"
+    with pytest.raises(InputError, match="does not exist"):
+        identify_weights(tmp_path / "absent.pth")
+    with pytest.raises(InputError, match=r"folder without classifier.json"):
+        identify_weights(tmp_path)
+
+
+def test_baselines_give_floor_ceiling_and_copies(trained_digits, tmp_path):
+    document = baselines_to_file(trained_digits, ["cfd", "recall_classifier"], tmp_path / "b.json", num=250)
+    assert json.loads((tmp_path / "b.json").read_text()) == document
+    rows = {(row["model"], row["metric"]): row for row in document["metrics"]}
+    assert {model for model, _ in rows} == {"real_train", "noise", "train_copy"}
+    assert rows["real_train", "cfd"]["value"] < 0.3 * rows["noise", "cfd"]["value"]
+    assert rows["train_copy", "nearest_neighbour"]["value"] == 0
+    assert 0.7 < rows["real_train", "nearest_neighbour"]["value"] < 1.3
+    assert rows["noise", "nearest_neighbour"]["value"] > 2
+    assert "own copy left out" in rows["real_train", "nearest_neighbour"]["protocol"]
+
+
+def test_baselines_are_the_same_twice(trained_digits):
+    assert baselines(trained_digits, ["cfd"], num=50) == baselines(trained_digits, ["cfd"], num=50)
+
+
+def test_noise_does_not_depend_on_the_order_of_reading():
+    noise = noise_images((1, 5, 5), 20)
+    np.testing.assert_array_equal(noise.read(np.array([7, 3]))[0], noise.read(np.arange(20))[7])
+    assert noise.content_hash() != noise_images((1, 5, 5), 20, seed=1).content_hash()
+
+
+def test_the_mathematics_and_the_stage_need_no_torch():
+    modules = "frechet, kernel, moments, neighbours, inception_score, images, plan, weights, cache, measure, baselines"
+    code = f"from sgad.measures import {modules}\nimport sys\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
