@@ -28,11 +28,15 @@ test: .venv/.installed ## the fast tests
 
 .PHONY: test-slow
 test-slow: .venv/.installed ## the tests that take minutes
-	$(PYTEST) -m "slow and not gpu"
+	$(PYTEST) -m "slow and not gpu and not browser"
 
 .PHONY: test-gpu
 test-gpu: .venv/.installed ## the tests that need a CUDA device
 	$(PYTEST) -m gpu
+
+.PHONY: test-browser
+test-browser: .venv/.browser ## the report page in headless Chromium (Debian: apt install chromium)
+	$(PYTEST) -m browser
 
 .PHONY: lint
 lint: .venv/.lint ## style, types, workflow
@@ -41,6 +45,12 @@ lint: .venv/.lint ## style, types, workflow
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(PYTEST) tests/test_workflow.py -q -k lint
+
+.PHONY: docs
+docs: .venv/.docs ## build the documentation into build/docs, links checked
+	$(BIN)/python -m sgad.config.reference docs/configuration.md
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is ready: $(CURDIR)/build/docs/index.html"
 
 .PHONY: bench
 bench: .venv/.installed ## measure speed, write benchmarks/RESULTS.md
@@ -64,4 +74,12 @@ clean: ## remove .venv and caches; data/ and results/ stay
 
 .venv/.lint: .venv/.installed
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[lint]' 2>&1 | $(SHOW)
+	@touch $@
+
+.venv/.browser: .venv/.installed
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[browser]' 2>&1 | $(SHOW)
+	@touch $@
+
+.venv/.docs: .venv/.installed
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[docs]' 2>&1 | $(SHOW)
 	@touch $@

@@ -129,9 +129,8 @@ def weights_mb(config: RunConfig, shape: tuple[int, ...]) -> float:
     from sgad.models.registry import build_discriminator, build_generator
 
     modules = (build_generator(config, shape), build_discriminator(config, shape))
-    return (
-        sum(value.numel() * value.element_size() for module in modules for value in module.state_dict().values()) / 1e6
-    )
+    values = [value for module in modules for value in module.state_dict().values()]
+    return sum(int(value.numel() * value.element_size()) for value in values) / 1e6
 
 
 def measure_in_subprocess(config: RunConfig, shape: tuple[int, ...], device: str) -> tuple[float, float]:

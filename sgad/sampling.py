@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from sgad.config.run import RunConfig
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
-from sgad.models.registry import load_generator
+from sgad.models.registry import fold_batch_norm, load_generator
 from sgad.runs.files import sha256_of, write_npz
 from sgad.runs.progress import Progress
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 from sgad.runs.seeds import stream_seed
+from sgad.snn.layers import StepBatchNorm
 from sgad.training.run import choose_device, set_threads
 
 Statistics = Literal["running", "recalibrated", "batch"]
@@ -53,44 +54,45 @@ def recalibrate(generator: nn.Module, config: RunConfig, device: torch.device) -
 
     Moving averages of weights need it, and so do weights that moved fast before training ended.
     """
-    norms = [
-        module for module in generator.modules() if hasattr(module, "running_mean") and hasattr(module, "momentum")
-    ]
-    before = [module.momentum for module in norms]
-    for module in norms:
-        module.reset_running_stats()
+    norms = [module for module in generator.modules() if isinstance(module, StepBatchNorm)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
         # No momentum: torch's convention for the plain mean over all batches.
-        module.momentum = None
+        norm.momentum = None
     generator.train()
     seed = stream_seed(config.dataset, config.seed, "recalibration")
     z = torch.randn(RECALIBRATION_BATCHES * BATCH, config.latent_dim, generator=torch.Generator().manual_seed(seed))
-    dtype = next(generator.parameters()).dtype
-    for batch in z.split(BATCH):
-        generator(batch.to(device, dtype))
-    for module, momentum in zip(norms, before, strict=True):
-        module.momentum = momentum
+    for _ in generate(generator, z, config, device, keep_steps=False):
+        pass
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
 
 
 def prepare_generator(
     generator: nn.Module, config: RunConfig, statistics: Statistics, device: torch.device
 ) -> nn.Module:
-    """Return the generator ready to sample with the chosen batch norm statistics."""
+    """Return the generator ready to sample: with batch norm folded into the weights, unless each batch has its own."""
     if statistics == "batch":
         return generator.train()
     if statistics == "recalibrated":
         recalibrate(generator, config, device)
-    return generator.eval()
+    return fold_batch_norm(generator.eval())
 
 
 @torch.no_grad()
 def generate(
-    generator: nn.Module, z: Tensor, device: torch.device, *, keep_steps: bool
+    generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device, *, keep_steps: bool
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Yield batches of shown images (B, C, H, W) (events: (T, B, C, H, W)) and, if asked for, all time steps."""
     dtype = next(generator.parameters()).dtype
-    for batch in z.split(BATCH):
-        made = generator(batch.to(device, dtype), keep_steps=keep_steps)
-        yield made.shown, (made.steps if keep_steps else None)
+    random = torch.Generator(device).manual_seed(stream_seed(config.dataset, config.seed, "sample encoding"))
+    # A user's generator need not know these two, as long as nobody asks for them.
+    noise = (random,) if config.encoder == "rate" else ()
+    wishes = {"keep_steps": True} if keep_steps else {}
+    for start in range(0, len(z), BATCH):
+        made = generator(z[start : start + BATCH].to(device, dtype), *noise, **wishes)
+        yield made.shown, made.steps
 
 
 def sample_run(request: SampleRequest) -> Path:
@@ -110,7 +112,7 @@ def sample_run(request: SampleRequest) -> Path:
     steps: list[Bytes] = []
     with Progress(count, title=f"sampling {request.folder}", unit="images") as progress:
         z = latents(config, count, request.sample_seed)
-        for shown, all_steps in generate(generator, z, device, keep_steps=request.keep_steps):
+        for shown, all_steps in generate(generator, z, config, device, keep_steps=request.keep_steps):
             images.append(_batch_first(to_bytes(shown, config.pixel_range)))
             if all_steps is not None:
                 steps.append(_batch_first(to_bytes(all_steps, config.pixel_range)))

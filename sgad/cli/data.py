@@ -11,7 +11,7 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("name_or_yaml")
-@click.option("--from", "source", type=_FOLDER, help="Folder with the raw files, looked at first.")
+@click.option("--from", "source", type=_FOLDER, help="Folder with the raw files, instead of the default places.")
 @click.option("--download", is_flag=True, help="Fetch what is missing from the official places.")
 @click.option("--out", type=_FOLDER, help="Folder of the prepared data set.  [default: data/NAME]")
 def prepare(name_or_yaml: str, source: Path | None, download: bool, out: Path | None) -> None:
@@ -43,7 +43,7 @@ def dataset() -> None:
 
 @dataset.command()
 @click.argument("name_or_yaml")
-@click.option("--from", "source", type=_FOLDER, help="Folder with the raw files, looked at first.")
+@click.option("--from", "source", type=_FOLDER, help="Folder with the raw files, instead of the default places.")
 def check(name_or_yaml: str, source: Path | None) -> None:
     """Say what is there, what is missing, what is wrong, and what mends it. Exit code 2 if it cannot be prepared."""
     from sgad.data.check import check_dataset

@@ -14,7 +14,7 @@ from sgad.data.trees import is_archive, md5_of
 from sgad.errors import InputError
 
 #: Splits with more samples are checked by their first blocks; `sgad prepare` reads all of them anyway.
-_READ_ALL = 20_000
+_READ_ALL = 5_000
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,14 @@ def _listed_name(description: DatasetConfig, path: Path) -> str:
 def _samples(data: RawData, description: DatasetConfig) -> list[Finding]:
     findings = []
     shape: tuple[int, ...] = ()
+    # A simulation is slow, and its samples can be no worse than the images that it records.
+    enough = 1 if description.source == "simulated-events" else _READ_ALL
     for name, split in data.splits.items():
         read = 0
         try:
             for block in split.blocks():
                 shape, read = block.shape[1:], read + len(block)
-                if read >= _READ_ALL:
+                if read >= enough:
                     break
         except InputError as error:
             findings.append(Finding("wrong", str(error), f"mend or remove that file, or {remedy(description)}"))

@@ -50,9 +50,7 @@ def candidates(description: DatasetConfig, dirs: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path for path in found if path.is_dir() or is_archive(path)))
 
 
-def locate(
-    description: DatasetConfig, dirs: Sequence[Path], *, download: bool = False, workers: int | None = None
-) -> RawData:
+def locate(description: DatasetConfig, dirs: Sequence[Path], *, download: bool = False) -> RawData:
     """Return the raw data at the first place that has it.
 
     Raises
@@ -67,7 +65,7 @@ def locate(
     if description.source == "simulated-events":
         from sgad.data.sources.simulated import read_simulated
 
-        return limited(read_simulated(description, dirs, workers=workers), description)
+        return limited(read_simulated(description, dirs), description)
     read = reader_of(description, download=download)
     places = candidates(description, dirs)
     for place in places:

@@ -28,7 +28,6 @@ def prepare(
     out_dir: Path | str,
     download: bool = False,
     progress: ProgressFactory = Progress,
-    workers: int | None = None,
 ) -> Manifest:
     """Write the prepared form of a data set and return its manifest; do nothing if it is already there.
 
@@ -41,8 +40,6 @@ def prepare(
         Whether missing files may be fetched. Nothing else ever touches the network.
     progress
         Makes a progress bar, called as progress(total, title=..., unit=...).
-    workers
-        Processes that convert images; None: all cores.
 
     Raises
     ------
@@ -57,7 +54,7 @@ def prepare(
         current = _current(description, dirs, out)
         if current is not None:
             return current
-        data = _find(description, dirs, download=download, progress=progress, workers=workers)
+        data = _find(description, dirs, download=download, progress=progress)
         _check_counts(data, description)
         verify_archives(data, description)
         with _scratch(out) as scratch:
@@ -72,10 +69,9 @@ def _find(
     *,
     download: bool,
     progress: ProgressFactory,
-    workers: int | None,
 ) -> RawData:
     try:
-        return locate(description, dirs, workers=workers)
+        return locate(description, dirs)
     except InputError:
         if not download:
             raise
@@ -88,7 +84,7 @@ def _find(
     from sgad.data.download import fetch_all  # the one module that opens connections
 
     folder = fetch_all(description, download_dir(dirs), progress)
-    return locate(description, [folder], workers=workers)
+    return locate(description, [folder])
 
 
 def _refuse_foreign(out: Path) -> None:

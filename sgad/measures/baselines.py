@@ -9,8 +9,9 @@ import numpy as np
 
 from sgad.measures.files import open_split
 from sgad.measures.images import EventView, ImageSet, Indices
-from sgad.measures.measure import Options, measure
+from sgad.measures.measure import measure
 from sgad.measures.networks import Sources
+from sgad.measures.passes import Options
 from sgad.measures.plan import NEAREST
 from sgad.runs.files import read_json, write_json
 

@@ -1,15 +1,10 @@
 """The measure stage: generated images and reference images to metrics.json, each value with its protocol."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sgad.errors import InputError
-from sgad.measures.cache import cache_key, load_features, store_features
-from sgad.measures.extractors import Extractor, Features, extract, short_hash
 from sgad.measures.files import is_prepared, open_split, samples_record
 from sgad.measures.images import (
     EventView,
@@ -22,26 +17,15 @@ from sgad.measures.images import (
 )
 from sgad.measures.memorised import nearest_row
 from sgad.measures.networks import Missing, Sources, identify_weights, load_network
+from sgad.measures.passes import Options, features_of, metric_names, protocol_text
 from sgad.measures.plan import NEAREST, NETWORKS, Wanted, plan
 from sgad.measures.quantities import Comparison, combine
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
-from sgad.measures.weights import is_published
+from sgad.measures.statistics import measure_against_statistics, read_statistics
 from sgad.runs.files import read_json, write_json
 
 #: The published protocol of fad_fsvae: 20 batches of 256 generated images.
 FSVAE_GENERATED = 5120
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to measure. `cache`: folder of features by content; `batch_size` None: what the free memory allows."""
-
-    sources: Sources = field(default_factory=Sources)
-    event_view: EventView = "mean"
-    batch_size: int | None = None
-    cache: Path | None = None
-    split: str = ""
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +49,7 @@ def measure(
     protocol: str = "clean",
     training: ImageSet | None = None,
     samples_are_training: bool = False,
-    options: Options = Options(),
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Compare generated images with reference images; return the content of metrics.json.
 
@@ -161,23 +145,6 @@ def _generated(network: str, sets: _Sets) -> tuple[ImageSet, _Sets]:
     return first, replace(sets, samples=first, samples_hash=first.content_hash())
 
 
-def features_of(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
-    """Return the features of a set, from the cache where it has them; `keep` stores new ones there."""
-    key = cache_key(extractor, content_hash)
-    if options.cache is not None:
-        found = loadfeatures_of(options.cache, key)
-        if found is not None and len(found) == len(images):
-            return found
-    features = extract(extractor, images, batch_size=options.batch_size)
-    if not np.isfinite(features.values).all():
-        raise InputError(
-            f"{extractor.protocol} gives features that are not finite for {images.name}; give other weights"
-        )
-    if options.cache is not None and keep:
-        storefeatures_of(options.cache, key, features)
-    return features
-
-
 def _row(name: str, item: Wanted, comparisons: Sequence[Comparison], text: str, count: int) -> Row:
     try:
         estimate = combine([comparison.estimate(item.quantity) for comparison in comparisons])
@@ -204,10 +171,10 @@ def measure_to_file(
 ) -> dict[str, Any]:
     """Measure files and write metrics.json; return its content.
 
-    `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder. `reference`: the same, or
+    `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder. `reference`: the same; or
     a prepared data set's folder, whose reference split is taken, whose classifiers serve cfd and ccs, and
-    whose features are kept in its folder `features`. `extractor`: inception, classifier, fad, or the path of
-    weights; `weights`: one path or several.
+    whose features are kept in its folder `features`; or an .npz of statistics (`mu`, `sigma`). `extractor`:
+    inception, classifier, fad, or the path of weights; `weights`: one path or several.
 
     Raises
     ------
@@ -217,37 +184,38 @@ def measure_to_file(
     samples, reference = Path(samples), Path(reference)
     given, extractor = _weights(weights, extractor)
     data = reference if is_prepared(reference) else None
-    sources = Sources(data, device=device, half=half, event_view=event_view, **given)
-    reason = _failure(samples)
-    if reason is not None:
-        document = _document_of_failure(samples, reference, plan(measures, extractor, protocol), reason)
-        write_json(out, document)
-        return document
     options = Options(
-        sources,
+        Sources(data, device=device, half=half, event_view=event_view, **given),
         event_view,
         batch_size,
         Path(cache) if cache is not None else (data / "features" if data is not None else None),
         _split_name(data),
     )
-    statistics = read_statistics(reference)
-    if statistics is not None:
-        wanted = plan(measures, extractor, protocol)
-        document = measure_against_statistics(open_images(samples, value_range), statistics, wanted, options)
-        write_json(out, document)
-        return document
-    document = measure(
-        open_images(samples, value_range),
-        open_images(reference, value_range),
-        measures,
-        extractor=extractor,
-        protocol=protocol,
-        training=open_split(data, "train") if data is not None and NEAREST in measures else None,
-        options=options,
-    )
-    document["reference"]["name"] = data.name if data is not None else str(reference)
+    document = _document(samples, reference, plan(measures, extractor, protocol), value_range, options)
+    if data is not None:
+        document["reference"]["name"] = data.name
     write_json(out, document)
     return document
+
+
+def _document(
+    samples: Path, reference: Path, wanted: Sequence[Wanted], value_range: ValueRange | None, options: Options
+) -> dict[str, Any]:
+    reason = _failure(samples)
+    if reason is not None:
+        return _document_of_failure(samples, reference, wanted, reason)
+    images = open_images(samples, value_range)
+    statistics = read_statistics(reference)
+    if statistics is not None:
+        return measure_against_statistics(images, statistics, wanted, options)
+    needs_training = options.sources.data is not None and any(item.metric == NEAREST for item in wanted)
+    return measure(
+        images,
+        open_images(reference, value_range),
+        [item.metric for item in wanted],
+        training=open_split(reference, "train") if needs_training else None,
+        options=options,
+    )
 
 
 def _split_name(data: Path | None) -> str:

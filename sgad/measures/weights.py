@@ -1,7 +1,6 @@
 """Published Inception weights: where they lie, whether they are the right ones, how to fetch them."""
 
 import contextlib
-import hashlib
 import os
 import urllib.error
 import urllib.request
@@ -121,11 +120,3 @@ def _fetch(url: str, partial: Path) -> None:
             while chunk := response.read(CHUNK):
                 stream.write(chunk)
                 progress.update(len(chunk))
-
-
-def content_digest(*parts: str) -> str:
-    """Return one SHA-256 of several strings, none of which can run into the next."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{len(part)}:".encode() + part.encode())
-    return digest.hexdigest()

@@ -89,8 +89,9 @@ class Discriminator(nn.Module):
         self, x: Tensor, steps: int, states: States, weights: tuple[float, ...] | None, *, keep_state: bool
     ) -> tuple[Tensor, States]:
         x = x.permute(0, 1, 3, 4, 2)
-        x, state1 = self.neurons1(convolve(x, self.conv1), steps, self.norm1, states[0], None, keep_state)
-        x, state2 = self.neurons2(convolve(x, self.conv2), steps, self.norm2, states[1], None, keep_state)
+        x = convolve(x, self.conv1)
+        x, state1 = self.neurons1.into(x, steps, self.norm1, self.conv2, states[0], keep_state)
+        x, state2 = self.neurons2(x, steps, self.norm2, states[1], None, keep_state)
         # linear1's weights are laid out channels first, as the release flattens.
         x = self.linear1(x.permute(0, 1, 4, 2, 3).flatten(2))
         x, state3 = self.neurons3(x, steps, None, states[2], weights, keep_state)

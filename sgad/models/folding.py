@@ -20,7 +20,7 @@ def fold_batch_norm(generator: nn.Module) -> nn.Module:
     folded = copy.deepcopy(generator).eval()
     for index in range(1, folded.num_layers + 1):
         norm = folded.get_submodule(f"norm{index}")
-        layer = folded.synapse(index)
+        layer = (folded.linear1, folded.linear2)[index - 1] if index <= 2 else folded.deconv(index - 2)
         if not isinstance(norm, StepBatchNorm) or layer.bias is None:
             continue
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)

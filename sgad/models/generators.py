@@ -93,9 +93,7 @@ class Generator(nn.Module):
     @property
     def last_deconv(self) -> nn.ConvTranspose2d:
         """Return the layer that makes the pixels."""
-        layer = self.get_submodule(f"deconv{self.num_deconvs}")
-        assert isinstance(layer, nn.ConvTranspose2d)
-        return layer
+        return self.deconv(self.num_deconvs)
 
     def forward(
         self, z: Tensor, random: torch.Generator | None = None, *, keep_steps: bool = False
@@ -129,24 +127,31 @@ class Generator(nn.Module):
         self, x: Tensor, steps: int, states: States, weights: tuple[float, ...] | None, *, keep_state: bool
     ) -> tuple[Tensor, States]:
         after: States = []
+        x = self.linear1(x)
         for index in range(1, self.num_layers + 1):
-            is_last = index == self.num_layers
             neurons, norm = self.get_submodule(f"neurons{index}"), self.get_submodule(f"norm{index}")
-            synapse = self.synapse(index)
-            x = upconvolve(x, synapse) if isinstance(synapse, nn.ConvTranspose2d) else synapse(x)
+            assert isinstance(neurons, Spiking)
             # Folded into the weights, the batch norm is gone.
             norm = norm if isinstance(norm, StepBatchNorm) else None
-            x, state = neurons(x, steps, norm, states[index - 1], weights if is_last else None, keep_state)
+            if index == 1:
+                x, state = neurons.into(x, steps, norm, self.linear2, states[0], keep_state)
+            else:
+                is_last = index == self.num_layers
+                x, state = neurons(x, steps, norm, states[index - 1], weights if is_last else None, keep_state)
+                if index == 2:
+                    x = x.unflatten(2, (BASE_CHANNELS, *self.base)).permute(0, 1, 3, 4, 2)
+                if weights is not None and is_last:
+                    # A bias at every step, weighted and added up, is the bias times the weights' sum.
+                    x = upconvolve(x, self.deconv(index - 1), sum(weights))
+                else:
+                    x = upconvolve(x, self.deconv(index - 1), engine=neurons.kernel(x.device))
             after.append(state)
-            if index == 2:
-                x = x.unflatten(2, (BASE_CHANNELS, *self.base)).permute(0, 1, 3, 4, 2).contiguous()
-        # A bias at every step, weighted and added up, is the bias times the weights' sum.
-        return upconvolve(x, self.last_deconv, 1.0 if weights is None else sum(weights)), after
+        return x, after
 
-    def synapse(self, index: int) -> nn.Linear | nn.ConvTranspose2d:
-        """Return the layer that feeds the neurons number `index`, counted from 1."""
-        layer = self.get_submodule(f"linear{index}" if index <= 2 else f"deconv{index - 2}")
-        assert isinstance(layer, nn.Linear | nn.ConvTranspose2d)
+    def deconv(self, index: int) -> nn.ConvTranspose2d:
+        """Return the transposed convolution number `index`, counted from 1."""
+        layer = self.get_submodule(f"deconv{index}")
+        assert isinstance(layer, nn.ConvTranspose2d)
         return layer
 
     def _pixels(self, values: Tensor) -> Tensor:

@@ -20,18 +20,28 @@ def convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:
     return result.permute(0, 2, 3, 1).contiguous().unflatten(0, x.shape[:2])
 
 
-def upconvolve(x: Tensor, layer: nn.ConvTranspose2d, bias_factor: float = 1.0) -> Tensor:
+def upconvolve(x: Tensor, layer: nn.ConvTranspose2d, bias_factor: float = 1.0, engine: str = "torch") -> Tensor:
     """Transpose-convolve (T, B, H, W, C) with 4x4 kernels, stride 2, padding 1; returns channels last, contiguous.
 
-    `bias_factor` scales the bias, for inputs that are sums over time.
+    `bias_factor` scales the bias, for inputs that are sums over time. `engine` "numba" says that `x` holds spikes, of
+    which few are 1, and that they lie on a CPU.
     """
     bias = layer.bias if bias_factor == 1.0 or layer.bias is None else layer.bias * bias_factor
     images = x.flatten(0, 1)
     if layer.out_channels <= NARROW and x.device.type == "cpu":
-        narrow: Tensor = _NarrowUpconvolution.apply(images, layer.weight)  # type: ignore[no-untyped-call]
+        narrow: Tensor = _NarrowUpconvolution.apply(images.contiguous(), layer.weight)  # type: ignore[no-untyped-call]
         return (narrow if bias is None else narrow + bias).unflatten(0, x.shape[:2])
+    if engine == "numba" and bias is not None:
+        from sgad.snn.kernels.sparse import is_sparse, sparse_upconvolution
+
+        if is_sparse(images, engine):
+            channels_first = not images.is_contiguous()
+            images = images.permute(0, 3, 1, 2) if channels_first else images
+            result = sparse_upconvolution(images, layer.weight, bias, channels_first=channels_first)
+            return result.unflatten(0, x.shape[:2])
     weight = layer.weight.contiguous(memory_format=torch.channels_last)
-    result = functional.conv_transpose2d(images.permute(0, 3, 1, 2), weight, bias, stride=2, padding=1)
+    images = images.contiguous().permute(0, 3, 1, 2)
+    result = functional.conv_transpose2d(images, weight, bias, stride=2, padding=1)
     return result.permute(0, 2, 3, 1).contiguous().unflatten(0, x.shape[:2])
 
 

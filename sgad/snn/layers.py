@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import InputError
-from sgad.snn.kernels import Norm, Scan, scan_layer
+from sgad.snn.convolutions import convolve
+from sgad.snn.kernels import Norm, Scan, is_periodic, resolve_engine, scan_layer
 from sgad.snn.neurons import NEGATIVE_SLOPE, Neuron
 from sgad.snn.surrogate import surrogate_derivative
 
@@ -166,6 +167,38 @@ class Spiking(nn.Module):
         if len(shape) == 3 or (norm is None and self.pool == 1):
             spikes = spikes.reshape(len(spikes), *shape[1:])
         return spikes, last
+
+    def kernel(self, device: torch.device) -> str:
+        """Return the kernel that runs on `device`; analog units have none."""
+        return "torch" if self.neuron.kind == "leaky_relu" else resolve_engine(self.engine, device)
+
+    def into(
+        self,
+        x: Tensor,
+        steps: int,
+        norm: StepBatchNorm | None,
+        synapse: nn.Linear | nn.Conv2d,
+        state: Tensor | None = None,
+        keep_state: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what `synapse` makes of the spikes, (T, B, ...), and the last potentials if asked for.
+
+        On a CPU, neurons whose current never changes are not written out step by step: their spikes repeat.
+        """
+        scan = Scan(steps, self.neuron, self.pool, None, keep_state)
+        if state is not None or not is_periodic(x, scan, self.kernel(x.device)):
+            spikes, last = self(x, steps, norm, state, None, keep_state)
+            return (synapse(spikes) if isinstance(synapse, nn.Linear) else convolve(spikes, synapse)), last
+        from sgad.snn.kernels.periodic import periodic_synapse
+
+        arguments = None if norm is None else norm.norm()
+        images = x[:, :, None, None, :] if x.ndim == 3 else x
+        if self.activity is not None:
+            self._observe(images, arguments, None, steps)
+        currents, mean, var = periodic_synapse(images, arguments, synapse, scan)
+        if norm is not None and mean is not None and var is not None:
+            norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
+        return currents, None
 
     def _analog(self, x: Tensor, steps: int, norm: StepBatchNorm | None, arguments: Norm | None) -> Tensor:
         from sgad.snn.kernels.torch_scan import average_pool, normalise

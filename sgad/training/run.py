@@ -148,7 +148,7 @@ def _train_locked(request: TrainRequest, prepared: Prepared, tell: Callable[[str
 
 
 def set_threads(threads: int) -> int:
-    """Give this process so many threads (0: all usable cores), fast memory and no subnormal numbers; return the number."""
+    """Set threads (0: all usable cores), fast memory, no subnormal numbers; return the number of threads."""
     count = threads or provenance.usable_cores()
     torch.set_num_threads(count)
     # Decaying potentials become subnormal, and subnormal arithmetic is many times slower.
@@ -219,7 +219,7 @@ def _now() -> str:
 
 @torch.no_grad()
 def _draw_grid(generator: torch.nn.Module, config: RunConfig, path: Path, device: torch.device) -> None:
-    """Draw fixed latents with the statistics that samples will have, or the batch's own in place of re-estimated ones."""
+    """Draw fixed latents; where samples will have re-estimated statistics, with the batch's own."""
     was_training = generator.training
     generator.train(config.sampling_statistics != "running")
     z = fixed_latents(config, GRID_IMAGES).to(device, next(generator.parameters()).dtype)

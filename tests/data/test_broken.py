@@ -5,6 +5,8 @@ import io
 import pickle
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -469,3 +471,15 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content[:start] + bytes([content[start] | 1]) + content[start + 1 :])
     with pytest.raises(InputError, match="encrypted"):
         run_prepare(describe("image-folder"), path, tmp_path / "out" / "tiny")
+
+
+def test_the_command_ends_with_2_and_one_line(tmp_path: Path) -> None:
+    write_folder(tmp_path / "raw")
+    (tmp_path / "raw" / "class0" / "broken.png").write_bytes(HTML)
+    (tmp_path / "mine.yaml").write_text("title: Mine\nsource: image-folder\nplaces: [raw]\n")
+    words = [sys.executable, "-m", "sgad", "prepare", "mine.yaml", "--out", "new/mine"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "broken.png is a web page" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "raw"]

@@ -111,3 +111,11 @@ def test_nothing_is_written(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     check_dataset(describe("image-folder", places=["a.zip"]), [tmp_path])
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_simulation_is_checked_without_making_all_of_it(tmp_path: Path) -> None:
+    description = describe("simulated-events", base="digits", simulated=True, time_bins=4)
+    found = check_dataset(description, [tmp_path])
+    assert levels(found) == {"ok"}
+    assert "simulated recordings of Digits" in text(found)
+    assert "28x28 events" in text(found)

@@ -159,3 +159,9 @@ def test_our_own_is_the_same_for_the_same_seed(tmp_path, random):
     ]
     assert hashes[0] == hashes[1] != hashes[2]
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_another_file_under_a_released_name_is_refused(tmp_path):
+    torch.save(Encoder(1, 4, 64).state_dict(), tmp_path / "fashion_64.pth")
+    with pytest.raises(InputError, match=r"fashion_64.pth is not the released file"):
+        load_published(tmp_path / "fashion_64.pth", train_mode=True)

@@ -12,8 +12,9 @@ from sgad.measures.baselines import baselines, baselines_to_file, noise_images
 from sgad.measures.extractors import Extractor
 from sgad.measures.files import open_split
 from sgad.measures.images import images_of_array
-from sgad.measures.measure import Options, measure, measure_to_file
+from sgad.measures.measure import measure, measure_to_file
 from sgad.measures.networks import Sources, identify_weights
+from sgad.measures.passes import Options
 from tests.measures.conftest import write_prepared
 
 ROW = {"metric", "value", "low", "high", "n", "protocol", "status", "details"}
@@ -145,7 +146,7 @@ def test_the_reference_is_seen_once_and_then_taken_from_the_cache(trained_digits
     calls = []
     compute = Extractor.__dict__.get("compute")
     assert compute is None
-    from sgad.measures import measure as module
+    from sgad.measures import passes as module
 
     original = module.extract
 
@@ -207,12 +208,16 @@ def test_fad_fsvae_wants_exactly_its_number_of_images(tmp_path, random, digits):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_file(Encoder(1, 4, 64).state_dict(), tmp_path / "fashion_64.safetensors")
-    reference = images_of_array(digits[0][:300])
+    reference, fewer = images_of_array(digits[0][:310]), images_of_array(digits[0][:300])
     options = Options(Sources(fsvae=tmp_path / "fashion_64.safetensors"))
-    short = _by_metric(measure(reference, reference, ["fad"], options=options))
+    # As many as the reference has are cut into the same batches on both sides.
+    same = _by_metric(measure(reference, reference, ["fad"], options=options))
+    assert same["fad_fsvae"]["value"] == pytest.approx(0, abs=1e-6)
+    short = _by_metric(measure(fewer, reference, ["fad"], options=options))
     assert short["fad_fsvae"]["status"] == "not computed: needs 5120 generated images, has 300"
     assert short["fad_fsvae"]["details"]["remedy"] == "sgad sample DIR --num 5120"
-    assert short["fad_eval"]["value"] == pytest.approx(0, abs=1e-6)
+    assert short["fad_eval"]["status"] == "computed"
+    assert short["fad_fsvae"]["n"] == 0
     many = images_of_array(random.integers(0, 256, (5300, 1, 32, 32), np.uint8))
     full = _by_metric(measure(many, reference, ["fad"], options=options))
     assert full["fad_fsvae"]["n"] == 5120
@@ -292,3 +297,37 @@ def test_the_mathematics_and_the_stage_need_no_torch():
     code = f"from sgad.measures import {modules}\nimport sys\nassert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_published_statistics_can_be_the_reference(tmp_path, trained_digits, digits):
+    from sgad.measures.extractors import extract
+    from sgad.measures.extractors.classifier import load_classifiers
+    from sgad.measures.moments import moments_of
+
+    images = digits[0][:200, :, 2:30, 2:30]
+    np.save(tmp_path / "a.npy", images)
+    classifier = load_classifiers(trained_digits / "classifier")[0]
+    moments = moments_of(extract(classifier, images_of_array(images)).values)
+    np.savez(tmp_path / "statistics.npz", mu=moments.mean, sigma=moments.covariance)
+    rows = _by_metric(
+        measure_to_file(
+            tmp_path / "a.npy",
+            tmp_path / "statistics.npz",
+            ["cfd", "ccs", "kid_classifier", "nearest_neighbour"],
+            tmp_path / "m.json",
+            weights=trained_digits / "classifier",
+        )
+    )
+    # The statistics are the first classifier's; the others see other features.
+    assert rows["cfd"]["details"]["values"][0] == pytest.approx(0, abs=1e-8)
+    assert rows["ccs"]["value"] > 2
+    assert rows["kid_classifier"]["status"] == "not computed: the reference holds statistics only"
+    assert rows["nearest_neighbour"]["value"] is None
+    np.savez(tmp_path / "narrow.npz", mu=np.zeros(3), sigma=np.eye(3))
+    document = measure_to_file(
+        tmp_path / "a.npy", tmp_path / "narrow.npz", ["cfd"], tmp_path / "m.json", weights=trained_digits / "classifier"
+    )
+    assert document["metrics"][0]["status"] == "not computed: narrow.npz is of 3 features, this network has 64"
+    np.savez(tmp_path / "wrong.npz", mu=np.zeros(3), sigma=np.eye(4))
+    with pytest.raises(InputError, match=r"wrong.npz has mu"):
+        measure_to_file(tmp_path / "a.npy", tmp_path / "wrong.npz", ["cfd"], tmp_path / "m.json")

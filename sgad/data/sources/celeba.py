@@ -32,9 +32,10 @@ def read_celeba(root: Path, description: DatasetConfig) -> RawData | None:
     source, names = images
     splits = _splits(source, names, partition, tree.label(listed), description)
     sizes = {listed: tree.sizes[listed]}
-    sizes |= (
-        {source.name: source.stat().st_size} if source != root else {name: tree.sizes[name] for name in names.values()}
-    )
+    if source == root:
+        sizes |= {name: tree.sizes[name] for name in names.values()}
+    else:
+        sizes[source.relative_to(root).as_posix()] = source.stat().st_size
     notes = (f"{len(names)} images in {source}, splits from {tree.label(listed)}",)
     return RawData(root, splits, sizes, None, notes)
 

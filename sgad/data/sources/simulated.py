@@ -20,24 +20,24 @@ _TASK = 128
 _Task = tuple[str, int, Images]
 
 
-def read_simulated(description: DatasetConfig, dirs: Sequence[Path], workers: int | None = None) -> RawData:
+def read_simulated(description: DatasetConfig, dirs: Sequence[Path]) -> RawData:
     """Return recordings of the base data set, which is looked for in the same folders."""
     from sgad.data.locate import locate  # which asks for this source in turn
 
     base = load_description(str(description.base))
     data = limited(locate(base, dirs), description)
-    splits = {name: _split(name, split, data, description, workers) for name, split in data.splits.items()}
+    splits = {name: _split(name, split, data, description) for name, split in data.splits.items()}
     note = f"simulated recordings of {base.title} from {data.root}"
     return replace(data, splits=splits, notes=(*data.notes, note))
 
 
-def _split(name: str, split: RawSplit, data: RawData, description: DatasetConfig, workers: int | None) -> RawSplit:
+def _split(name: str, split: RawSplit, data: RawData, description: DatasetConfig) -> RawSplit:
     def blocks() -> Iterator[Frames]:
         images = np.concatenate(list(split.blocks()))
         if images.shape[1:] != (1, SIDE, SIDE):
             raise InputError(f"{data.root} has images of {images.shape[1:]}; only grey 28x28 ones can be recorded")
         tasks: list[_Task] = [(name, start, images[start : start + _TASK, 0]) for start in range(0, len(images), _TASK)]
-        return map_blocks(partial(record_images, description), tasks, workers)
+        return map_blocks(partial(record_images, description), tasks)
 
     return RawSplit(split.count, split.labels, blocks)
 

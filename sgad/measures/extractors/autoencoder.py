@@ -31,8 +31,7 @@ from sgad.runs.progress import Progress
 
 #: The published protocol.
 BATCH = 256
-GENERATED = 5120
-#: Start and end of the SHA-256 of the released fashion_64.pth, and the SHA-256 of its encoder as safetensors.
+#: Start and end of the SHA-256 of released checkpoints.
 PUBLISHED_PTH = {"fashion_64.pth": ("234f4335d9da", "89e8")}
 #: What torch and safetensors raise on files that are damaged or something else.
 UNREADABLE = (
@@ -119,6 +118,7 @@ def load_published(path: Path | str, *, train_mode: bool, device: str = "cpu") -
     """
     path = Path(path)
     state, digest = read_state(path), sha256_of(path)
+    _require_published(path, digest)
     network, shape = _encoder_of(state, path)
     network = network.to(device)
     channels, size = shape
@@ -198,10 +198,13 @@ def _encoder_of(state: Mapping[str, Tensor], path: Path) -> tuple[nn.Module, tup
     return network, (int(first.shape[1]), 2 ** (depth + 1))
 
 
-def is_published(path: Path, digest: str) -> bool:
-    """Whether a file is one of the released checkpoints whose hash is known."""
-    start, end = PUBLISHED_PTH.get(path.name, ("-", "-"))
-    return digest.startswith(start) and digest.endswith(end)
+def _require_published(path: Path, digest: str) -> None:
+    """Refuse another file under the name of a released checkpoint whose hash is known."""
+    start, end = PUBLISHED_PTH.get(path.name, ("", ""))
+    if not (digest.startswith(start) and digest.endswith(end)):
+        raise InputError(
+            f"{path} is not the released file (SHA-256 {digest[:12]}..., not {start}...{end}); fetch it again"
+        )
 
 
 def train_autoencoder(

@@ -18,7 +18,7 @@ from sgad.snn.kernels.interface import Norm, Scan, ScanResult
 ENGINES = ("auto", "torch", "numba", "cuda")
 Kernel = Callable[[Tensor, Norm | None, Tensor | None, Scan], ScanResult]
 
-__all__ = ["ENGINES", "Norm", "Scan", "ScanResult", "engine_name", "resolve_engine", "scan_layer"]
+__all__ = ["ENGINES", "Norm", "Scan", "ScanResult", "engine_name", "is_periodic", "resolve_engine", "scan_layer"]
 
 
 def resolve_engine(engine: str, device: torch.device) -> str:
@@ -47,6 +47,14 @@ def resolve_engine(engine: str, device: torch.device) -> str:
 def engine_name(config: Any, device: torch.device) -> str:
     """Return the kernel that a run with `config` uses on `device`, for run.json."""
     return resolve_engine(config.engine, device)
+
+
+def is_periodic(x: Tensor, scan: Scan, kernel: str) -> bool:
+    """Return whether `sgad.snn.kernels.periodic` can do a layer with these currents, from potential 0.
+
+    It runs on CPUs, for currents that are the same at every step; periods up to 255 fit the byte that they are kept in.
+    """
+    return kernel == "numba" and len(x) == 1 and scan.steps <= 255 and not scan.weights and not scan.keep_state
 
 
 def scan_layer(

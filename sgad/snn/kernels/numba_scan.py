@@ -20,7 +20,7 @@ def _workers(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="sgad-scan")
 
 
-def _share(work: Callable[[int, int, int], None], items: int) -> None:
+def share_work(work: Callable[[int, int, int], None], items: int) -> None:
     """Call work(start, stop, slot) on as many threads as torch uses, each with its range of items."""
     threads = max(1, min(torch.get_num_threads(), items))
     bounds = [items * index // threads for index in range(threads + 1)]
@@ -42,7 +42,7 @@ def batch_moments(x: Tensor) -> tuple[Any, Any]:
     rows = x.detach().flatten(1, 3).numpy()
     shape = (_slots(), rows.shape[0], rows.shape[2])
     sums, squares = np.zeros(shape), np.zeros(shape)
-    _share(lambda start, stop, slot: loops.moment_sums(start, stop, slot, rows, sums, squares), rows.shape[1])
+    share_work(lambda start, stop, slot: loops.moment_sums(start, stop, slot, rows, sums, squares), rows.shape[1])
     mean = sums.sum(axis=0) / rows.shape[1]
     var = np.maximum(squares.sum(axis=0) / rows.shape[1] - mean * mean, 0.0)
     return rows[:, 0, :] + mean, var
@@ -53,8 +53,8 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, state: Tensor | None, norm: Norm | None, scan: Scan
     ) -> tuple[Tensor, ...]:
-        moments = _moments(x, norm)
-        scale, shift = _affine(x, norm, moments)
+        moments = layer_moments(x, norm)
+        scale, shift = layer_affine(x, norm, moments)
         out, last = _forward(x, scale, shift, state, scan)
         own = norm is not None and norm.mean is None
         mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
@@ -71,24 +71,43 @@ class _Layer(torch.autograd.Function):
         spikes = gradients[0]
         if spikes is None:
             spikes = x.new_zeros(_out_shape(x, scan))
-        to_x, to_state, sums, products = _backward(
-            x, scale, shift, state, ctx.moments[0], scan, spikes.contiguous(), gradients[1], weight is not None
+        to_x, to_weight, to_bias, to_state = _all_gradients(
+            x, weight, scale, shift, ctx.moments, ctx.own, ctx.eps, scan, spikes.contiguous(), state, gradients[1]
         )
-        if weight is None:
-            return to_x, None, None, to_state, None, None
-        invstd = 1.0 / np.sqrt(ctx.moments[1] + ctx.eps)
-        factor = weight.detach().numpy() * invstd
-        if ctx.own:
-            count = x[0].numel() // x.shape[-1]
-            by_x = -factor * invstd**2 * products / count
-            _norm_backward(to_x, x, ctx.moments[0], factor, by_x, -factor * sums / count)
-        else:
-            to_x *= torch.from_numpy(factor).to(x.dtype)
-        to_weight = torch.from_numpy((products * invstd).sum(axis=0)).to(x.dtype)
-        return to_x, to_weight, torch.from_numpy(sums.sum(axis=0)).to(x.dtype), to_state, None, None
+        return to_x, to_weight, to_bias, to_state, None, None
 
 
-def _moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
+def layer_gradients(
+    x: Tensor, weight: Tensor | None, scale: Tensor, shift: Tensor, moments: tuple[Any, Any], own: bool, eps: float,
+    scan: Scan, gradient: Tensor,
+) -> tuple[Tensor, Tensor | None, Tensor | None]:  # fmt: skip
+    """Return the gradients of currents, batch norm's weight and bias, from that of the spikes."""
+    return _all_gradients(x, weight, scale, shift, moments, own, eps, scan, gradient, None, None)[:3]
+
+
+def _all_gradients(
+    x: Tensor, weight: Tensor | None, scale: Tensor, shift: Tensor, moments: tuple[Any, Any], own: bool, eps: float,
+    scan: Scan, gradient: Tensor, state: Tensor | None, gradient_last: Tensor | None,
+) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:  # fmt: skip
+    to_x, to_state, sums, products = _backward(
+        x, scale, shift, state, moments[0], scan, gradient, gradient_last, weight is not None
+    )
+    if weight is None:
+        return to_x, None, None, to_state
+    invstd = 1.0 / np.sqrt(moments[1] + eps)
+    factor = weight.detach().numpy() * invstd
+    if own:
+        count = x[0].numel() // x.shape[-1]
+        by_x = -factor * invstd**2 * products / count
+        _norm_backward(to_x, x, moments[0], factor, by_x, -factor * sums / count)
+    else:
+        to_x *= torch.from_numpy(factor).to(x.dtype)[:, None, None, None]
+    to_weight = torch.from_numpy((products * invstd).sum(axis=0)).to(x.dtype)
+    return to_x, to_weight, torch.from_numpy(sums.sum(axis=0)).to(x.dtype), to_state
+
+
+def layer_moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
+    """Return the mean and variance (T, C) that a layer is normalised by; zeros and ones without batch norm."""
     if norm is None:
         return np.zeros((len(x), x.shape[-1])), np.ones((len(x), x.shape[-1]))
     if norm.mean is None or norm.var is None:
@@ -97,7 +116,7 @@ def _moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
     return tuple(np.broadcast_to(value.detach().double().numpy(), shape) for value in (norm.mean, norm.var))  # type: ignore[return-value]
 
 
-def _affine(x: Tensor, norm: Norm | None, moments: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
+def layer_affine(x: Tensor, norm: Norm | None, moments: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
     """Return scale and shift (T, C), or (1, C), that normalise the currents."""
     if norm is None:
         return x.new_ones(1, x.shape[-1]), x.new_zeros(1, x.shape[-1])
@@ -115,7 +134,8 @@ def _items(shape: tuple[int, ...]) -> int:
     return shape[1] * -(-shape[4] // loops.BLOCK)
 
 
-def _arrays(x: Tensor, scan: Scan) -> tuple[Any, Any]:
+def scan_arrays(x: Tensor, scan: Scan) -> tuple[Any, Any]:
+    """Return the weights over time (empty if there are none) and the scalars of the compiled loops."""
     neuron = scan.neuron
     array = x.detach().numpy()
     constants = loops.neuron_constants(neuron.tau, neuron.threshold, neuron.width, scan.pool, array.dtype)
@@ -134,13 +154,26 @@ def _forward(
     out = x.new_empty(shape)
     # At an odd edge, pooling leaves neurons out; nothing ever reads their potentials.
     last = x.new_zeros(x.shape[1:]) if scan.keep_state else None
-    weights, constants = _arrays(x, scan)
+    weights, constants = scan_arrays(x, scan)
     fixed = (
         x.detach().numpy(), scale.numpy(), shift.numpy(), _optional(state, x), weights, constants,
         scan.steps, scan.pool, out.numpy(), _optional(last, x),
     )  # fmt: skip
-    _share(lambda start, stop, slot: loops.scan_forward(start, stop, *fixed), _items(shape))
+    share_work(lambda start, stop, slot: loops.scan_forward(start, stop, *fixed), _items(shape))
     return out, last
+
+
+def _chunks(x: Tensor, pool: int) -> tuple[int, ...]:
+    """Return the sizes that `loops.scan_backward` takes: about CHUNK neurons that lie side by side are one chunk."""
+    _, batch, height, width, channels = x.shape
+    if pool == 1:
+        # All images' pixels are one line.
+        batch, height, width = 1, 1, batch * height * width
+    if channels >= loops.CHUNK:
+        deep = max(size for size in range(1, loops.CHUNK + 1) if channels % size == 0)
+        return batch * height, height, width, channels, pool, pool, deep
+    wide = max(loops.CHUNK // (channels * pool), 1) * pool
+    return batch * height, height, width, channels, pool, min(wide, max(width // pool * pool, pool)), channels
 
 
 def _backward(
@@ -150,24 +183,26 @@ def _backward(
     odd = x.shape[2] % scan.pool or x.shape[3] % scan.pool
     to_x = torch.zeros_like(x) if odd else torch.empty_like(x)
     to_state = None if state is None else x.new_zeros(state.shape)
-    weights, constants = _arrays(x, scan)
+    weights, constants = scan_arrays(x, scan)
     shape = (_slots(), len(x), x.shape[-1]) if collect else (0, 0, 0)
     sums, products = np.zeros(shape), np.zeros(shape)
+    sizes = _chunks(x, scan.pool)
+    lines, _, pixels, channels, pool, wide, deep = sizes
+    items = lines * -(-(pixels // pool * pool) // wide) * (channels // deep)
     fixed = (
-        x.detach().numpy(), scale.numpy(), shift.numpy(), np.ascontiguousarray(mean).astype(constants.dtype),
-        _optional(state, x), weights, constants, SURROGATES.index(scan.neuron.surrogate), scan.steps, scan.pool,
-        gradient.numpy(), _optional(gradient_last, x), to_x.numpy(), _optional(to_state, x), sums, products,
+        sizes, x.detach().flatten(1).numpy(), scale.numpy(), shift.numpy(),
+        np.ascontiguousarray(mean).astype(constants.dtype), _optional(state, x).reshape(-1), weights, constants,
+        SURROGATES.index(scan.neuron.surrogate), scan.steps, gradient.flatten(1).numpy(),
+        _optional(gradient_last, x).reshape(-1), to_x.flatten(1).numpy(), _optional(to_state, x).reshape(-1), sums, products,
     )  # fmt: skip
-    _share(
-        lambda start, stop, slot: loops.scan_backward(start, stop, slot, *fixed), _items(tuple(gradient.shape))
-    )
+    share_work(lambda start, stop, slot: loops.scan_backward(start, stop, slot, *fixed), items)
     return to_x, to_state, sums.sum(axis=0), products.sum(axis=0)
 
 
 def _norm_backward(gradient: Tensor, x: Tensor, mean: Any, by_gradient: Any, by_x: Any, offset: Any) -> None:
     rows, currents = gradient.flatten(1, 3).numpy(), x.detach().flatten(1, 3).numpy()
     factors = [np.ascontiguousarray(value, dtype=rows.dtype) for value in (mean, by_gradient, by_x, offset)]
-    _share(
+    share_work(
         lambda start, stop, slot: loops.norm_backward(start, stop, rows, currents, *factors), rows.shape[1]
     )
 

@@ -1,0 +1,59 @@
+"""One pass of a set of images through a network: options, cache, and what the values that come of it are called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sgad.errors import InputError
+from sgad.measures.cache import cache_key, load_features, store_features
+from sgad.measures.extractors import Extractor, Features, extract, short_hash
+from sgad.measures.images import EventView, ImageSet
+from sgad.measures.networks import Sources
+from sgad.measures.plan import Wanted
+from sgad.measures.weights import is_published
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure. `cache`: folder of features by content; `batch_size` None: what the free memory allows."""
+
+    sources: Sources = field(default_factory=Sources)
+    event_view: EventView = "mean"
+    batch_size: int | None = None
+    cache: Path | None = None
+    split: str = ""
+    seed: int = 0
+
+
+def features_of(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
+    """Return the features of a set, from the cache where it has them; `keep` stores new ones there."""
+    key = cache_key(extractor, content_hash)
+    if options.cache is not None:
+        found = load_features(options.cache, key)
+        if found is not None and len(found) == len(images):
+            return found
+    features = extract(extractor, images, batch_size=options.batch_size)
+    if not np.isfinite(features.values).all():
+        raise InputError(
+            f"{extractor.protocol} gives features that are not finite for {images.name}; give other weights"
+        )
+    if options.cache is not None and keep:
+        store_features(options.cache, key, features)
+    return features
+
+
+def metric_names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str]:
+    """Return the key of each row: the word FID is kept for the published weights, others carry their hash."""
+    if not extractor.key.startswith("inception_") or is_published(extractor.sha256):
+        return {item.metric: item.metric for item in items}
+    tag = short_hash(extractor.sha256)
+    return {item.metric: f"{item.metric.replace('fid_', 'fd_', 1)}_{tag}" for item in items}
+
+
+def protocol_text(extractors: Sequence[Extractor], sets: str) -> str:
+    """Return network, weights of all extractors, resize and mode, and then which sets were compared."""
+    first = extractors[0]
+    hashes = "+".join(short_hash(extractor.sha256) for extractor in extractors)
+    return f"{first.protocol.replace(short_hash(first.sha256), hashes)}; {sets}"

@@ -1,0 +1,107 @@
+"""The system's Chromium without a screen, and a report to open in it."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sgad.reporting.collect import collect
+from sgad.reporting.regenerate import regenerate
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+# `make test` collects this folder, too, where the extra `browser` may be absent; only `make test-browser` runs it.
+if importlib.util.find_spec("playwright") is None:
+    collect_ignore_glob = ["test_*.py"]
+
+#: Where Chromium may be; $CHROMIUM overrides.
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+#: As root there is no sandbox; the rest keeps Chromium from calling its makers.
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class Visit:
+    """An open page, and what it said and asked for since it was opened."""
+
+    page: "Page"
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+def find_chromium() -> str:
+    """Return Chromium's path; whoever asks for these tests wants them run, so its absence is an error."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if not found:
+        pytest.fail(f"no Chromium on PATH ({', '.join(NAMES)}); `apt install chromium`, or CHROMIUM=/path/to/it")
+    return found
+
+
+def _load_fakes(repository: Path) -> ModuleType:
+    """Import the made-up experiment of the reporting tests: a conftest is no module of a package."""
+    spec = importlib.util.spec_from_file_location("fakes", repository / "tests" / "reporting" / "conftest.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """Return the report of a made-up experiment: 18 runs, two diverged, two missing, hostile names."""
+    fakes = _load_fakes(repository)
+    root, experiment = tmp_path_factory.mktemp("browser"), fakes.fake_experiment()
+    fakes.write_fake(root, experiment)
+    collect(experiment, root / "results", root / "data")
+    return regenerate(experiment, root / "results")[-1]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def open_page(browser: "Browser") -> Iterator["Opener"]:
+    opener = Opener(browser)
+    yield opener
+    opener.close()
+
+
+class Opener:
+    """Opens files, each in a context of its own: no storage, no cache is shared between tests."""
+
+    def __init__(self, browser: "Browser") -> None:
+        self.browser = browser
+        self.contexts: list[BrowserContext] = []
+
+    def __call__(self, path: Path, *, dark: bool = False, width: int = 1280) -> Visit:
+        context = self.browser.new_context(
+            color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
+        )
+        self.contexts.append(context)
+        visit = Visit(context.new_page())
+        visit.page.on("console", lambda message: visit.complaints.append(f"{message.type}: {message.text}"))
+        visit.page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
+        visit.page.on("request", lambda request: visit.requests.append(request.url))
+        visit.page.goto(path.resolve().as_uri())
+        return visit
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
