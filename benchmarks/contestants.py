@@ -146,7 +146,9 @@ def _generator_calls(generator: Generator, case: Case) -> list[Run]:
         layer = generator.get_submodule(f"deconv{index}")
         assert isinstance(layer, nn.ConvTranspose2d)
         # SWGAN's static image needs the weighted sum over time alone.
-        is_collapsed = isinstance(generator, SwganGenerator) and not generator.is_events and index == generator.num_deconvs
+        is_collapsed = (
+            isinstance(generator, SwganGenerator) and not generator.is_events and index == generator.num_deconvs
+        )
         count = batch if is_collapsed else all_steps
         calls.append(_call(layer, (count, layer.in_channels, height, width), True, True, device))
         height, width = 2 * height, 2 * width
@@ -165,7 +167,8 @@ def _critic_calls(critic: nn.Module, case: Case) -> list[Run]:
     steps = 1 if is_analog and real_is_static else case.time_steps
     calls = []
     # The critic's update on real and fake, then the generator's, which needs no gradient of the critic's weights.
-    for is_static, to_first, to_weight in ((real_is_static, False, True), (fake_is_static, False, True), (fake_is_static, True, False)):
+    passes = ((real_is_static, False, True), (fake_is_static, False, True), (fake_is_static, True, False))
+    for is_static, to_first, to_weight in passes:
         first = case.batch_size * (1 if is_static else case.time_steps)
         count = case.batch_size * steps
         if isinstance(critic, Discriminator):
@@ -175,5 +178,7 @@ def _critic_calls(critic: nn.Module, case: Case) -> list[Run]:
                 _call(critic.linear1, (count, critic.linear1.in_features), True, to_weight, case.device),
             ]
         else:
-            calls.append(_call(critic.get_submodule("linear1"), (first, math.prod(case.shape)), to_first, to_weight, case.device))
+            calls.append(
+                _call(critic.get_submodule("linear1"), (first, math.prod(case.shape)), to_first, to_weight, case.device)
+            )
     return calls

@@ -112,9 +112,7 @@ def stand_in(folder: Path, num_runs: int) -> None:
             own_text = text.replace(RUN.folder, key.folder).replace(first_hash, config_hash)
             path = records / base64.urlsafe_b64encode(own_name.encode()).decode()
             path.write_text(own_text, encoding="utf-8")
-    for path in list(
-        records.iterdir()
-    ):  # what was collected from one run is no record of what N runs would give
+    for path in list(records.iterdir()):  # what was collected from one run is no record of what N runs would give
         if base64.urlsafe_b64decode(path.name).startswith(b"results/experiments/"):
             path.unlink()
 
@@ -144,9 +142,7 @@ def row(cost: Cost) -> str:
 def main() -> None:
     """Measure, print, and exit with 1 if planning 2,000 runs takes longer or more memory than promised."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--runs", type=int, nargs="+", default=[AT, 10_000], help="numbers of runs (%(default)s)"
-    )
+    parser.add_argument("--runs", type=int, nargs="+", default=[AT, 10_000], help="numbers of runs (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON line a measurement instead of a table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -5,6 +5,7 @@ form. The engine runs them as it runs a training: the same builders, the same up
 2: a file cannot be used, with one sentence on standard error.
 """
 
+import itertools
 import json
 import math
 import sys
@@ -240,7 +241,7 @@ def noise_tolerance(case: dict[str, Any]) -> dict[str, float]:
     found = {}
     for part in ("generator", "discriminator"):
         shapes = case[f"{part}_parameters"]
-        for (name, shape), (after, _) in zip(shapes, shapes[1:], strict=False):
+        for (name, shape), (after, _) in itertools.pairwise(shapes):
             if name.endswith(".bias") and after.startswith("norm"):
                 # For the sum and the norm of so many values with noise of their own.
                 noise = NOISE * math.sqrt(math.prod(shape))
@@ -265,8 +266,9 @@ def read_case(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a readable golden file: {error}") from error
-    needed = ("case", "model_class", "critic_class", "image_shape", "latent_dim", "time_steps", "batch", "scoring_mode",
-              "objective", "lr_generator", "lr_discriminator", "generator_parameters", "discriminator_parameters", "steps")  # fmt: skip
+    networks = ("model_class", "critic_class", "image_shape", "latent_dim", "time_steps", "scoring_mode")
+    recipe = ("batch", "objective", "lr_generator", "lr_discriminator")
+    needed = ("case", *networks, *recipe, "generator_parameters", "discriminator_parameters", "steps")
     missing = [key for key in needed if not isinstance(case, dict) or key not in case]
     if missing:
         raise InputError(f"{path} is not a golden file: it lacks {', '.join(missing)}")

@@ -17,6 +17,10 @@ from scipy import linalg
 from sgad.measures.moments import Array, Moments, moments_of
 
 EPSILON = float(np.finfo(np.float64).eps)
+#: Below this many columns svdvals is as fast as anything.
+GRADED_FROM = 256
+#: Eigenvalues below this share of the largest may be noise (of size eps).
+SMALLEST_EIGENVALUE = 1e-13
 
 
 def frechet_distance(mean1: ArrayLike, covariance1: ArrayLike, mean2: ArrayLike, covariance2: ArrayLike) -> float:
@@ -46,16 +50,18 @@ def frechet_distance_of_features(features1: NDArray[Any], features2: NDArray[Any
     shift = features1.mean(axis=0, dtype=np.float64) - features2.mean(axis=0, dtype=np.float64)
     factor1, trace1 = _factor_of_features(features1)
     factor2, trace2 = _factor_of_features(features2)
-    return _distance(float(shift @ shift), trace1 + trace2, _nuclear_norm(factor1, factor2))
+    is_graded = min(len(features1), len(features2)) > features1.shape[1]
+    root = _nuclear_norm(factor1, factor2, is_graded=is_graded)
+    return _distance(float(shift @ shift), trace1 + trace2, root)
 
 
 def root_trace(covariance1: Array, covariance2: Array) -> float:
     """Return tr (C1 C2)^(1/2) of two symmetric positive semi-definite matrices (d, d)."""
-    return _nuclear_norm(factor(covariance1), factor(covariance2))
+    return _nuclear_norm(factor(covariance1), factor(covariance2), is_graded=True)
 
 
 def factor(covariance: Array) -> Array:
-    """Return F (d, r) with F F' = C up to rounding, r the numerical rank.
+    """Return F (d, r) with F F' = C up to rounding, r the numerical rank, and columns from large to small.
 
     Cholesky with pivots, which ends at the rank: a covariance of n < d vectors costs d n^2, not d^3. Where
     that leaves more than rounding (an indefinite matrix), eigenvectors of the eigenvalues above d eps times
@@ -66,22 +72,23 @@ def factor(covariance: Array) -> Array:
     largest = float(np.diagonal(covariance).max())
     if largest <= 0:
         return np.zeros((width, 1))
-    pivoted, order, rank, _ = linalg.lapack.dpstrf(
-        np.asfortranarray(covariance), tol=width * EPSILON * largest, lower=1
-    )
+    # The transpose of a symmetric matrix is itself, in the order of columns that LAPACK wants.
+    pivoted, order, rank, _ = linalg.lapack.dpstrf(covariance.T, tol=width * EPSILON * largest, lower=1)
     candidate: Array = np.empty((width, rank))
-    candidate[order - 1] = np.tril(pivoted[:, :rank])
+    # Above the diagonal LAPACK leaves what was there.
+    pivoted[:rank, :rank] = np.tril(pivoted[:rank, :rank])
+    candidate[order - 1] = pivoted[:, :rank]
     if _is_exact(covariance, candidate, largest):
         return candidate
     values, vectors = linalg.eigh(covariance, driver="evd", check_finite=False)
     keep = values > width * EPSILON * values.max()
-    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
+    return np.asarray((vectors[:, keep] * np.sqrt(values[keep]))[:, ::-1])
 
 
 def _is_exact(covariance: Array, candidate: Array, largest: float) -> bool:
     """Whether the remainder C - F F' is rounding, seen through random vectors (all of it would cost d^2 r)."""
     width = len(covariance)
-    probes = np.random.default_rng(0).standard_normal((width, 4))
+    probes = np.random.default_rng(0).standard_normal((width, 2))
     remainder = covariance @ probes - candidate @ (candidate.T @ probes)
     return bool(np.abs(remainder).max() <= 100 * width * EPSILON * largest)
 
@@ -102,8 +109,32 @@ def _factor_of_features(features: NDArray[Any]) -> tuple[Array, float]:
     return factor(covariance), float(np.trace(covariance))
 
 
-def _nuclear_norm(factor1: Array, factor2: Array) -> float:
-    return float(linalg.svdvals(factor1.T @ factor2, overwrite_a=True, check_finite=False).sum())
+def _nuclear_norm(factor1: Array, factor2: Array, *, is_graded: bool) -> float:
+    """Return the nuclear norm of F1' F2; `is_graded` says that the columns of both go from large to small."""
+    small, large = sorted((factor1, factor2), key=lambda f: f.shape[1])
+    product = large.T @ small
+    if is_graded and product.shape[1] >= GRADED_FROM:
+        return _graded_nuclear_norm(product)
+    return _singular_sum(product)
+
+
+def _graded_nuclear_norm(product: Array) -> float:
+    """Return the nuclear norm of a product of graded factors, several times faster than svdvals and as exact.
+
+    Roots of eigenvalues would lose the small ones, as squaring does. But product = Q R has an R whose rows go from
+    large to small as well, and the small eigenvalues of such an R R' are as exact as the large ones (Drmac and
+    Veselic 2008). Where a rank is missing they are noise, whose roots add up: that is seen, and left to svdvals.
+    """
+    (triangle,) = linalg.qr(product, mode="r", check_finite=False)
+    triangle = triangle[: product.shape[1]]
+    values = linalg.eigvalsh(triangle @ triangle.T, driver="evd", check_finite=False)
+    if values[0] <= SMALLEST_EIGENVALUE * values[-1]:
+        return _singular_sum(product)
+    return float(np.sqrt(values).sum())
+
+
+def _singular_sum(matrix: Array) -> float:
+    return float(linalg.svdvals(matrix, check_finite=False).sum())
 
 
 def _distance(shift: float, traces: float, root: float) -> float:
@@ -171,4 +202,5 @@ def frechet_infinity(
 def _distance_to(features: NDArray[Any], mean: Array, reference_factor: Array, reference_trace: float) -> float:
     own, trace = _factor_of_features(features)
     shift = features.mean(axis=0, dtype=np.float64) - mean
-    return _distance(float(shift @ shift), trace + reference_trace, _nuclear_norm(own, reference_factor))
+    root = _nuclear_norm(own, reference_factor, is_graded=len(features) > features.shape[1])
+    return _distance(float(shift @ shift), trace + reference_trace, root)

@@ -81,9 +81,7 @@ def _attention_share(query: Tensor, key_before: Tensor, key_new: Tensor) -> Tens
 def _attention_1(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tuple[Tensor, Weight]:
     query, key = layers["query"], layers["key"]
     width = query.out_features
-    both = functional.linear(
-        frames, torch.cat([query.weight, key.weight]), torch.cat([query.bias, key.bias])
-    )
+    both = functional.linear(frames, torch.cat([query.weight, key.weight]), torch.cat([query.bias, key.bias]))
 
     new_keys = both[..., width:].unbind()
 

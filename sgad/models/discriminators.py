@@ -19,10 +19,16 @@ from sgad.snn.segments import States, run_in_segments
 CriticState = tuple[Tensor, Tensor]
 
 
+def _steps_of(x: Tensor, steps: int) -> int:
+    """Return over how many steps `x` is seen: images and a single frame over all, frames one each."""
+    return steps if x.ndim == 4 or len(x) == 1 else len(x)
+
+
 class Discriminator(nn.Module):
     """The convolutional critic: spiking ("em"), or analog without time (the hybrid's).
 
-    Static images (B, C, H, W) are encoded to T steps, frames (T, B, C, H, W) enter as they are.
+    Static images (B, C, H, W) are encoded to T steps, frames (T, B, C, H, W) enter as they are; a single frame
+    (1, B, C, H, W) is shown at every step, as the release shows generated images, which it does not encode.
     The spiking critic's score is m[T] / T. The analog one scores every frame on its own and returns the mean over
     frames, so that on static images it is the release's.
     """
@@ -59,7 +65,7 @@ class Discriminator(nn.Module):
             scores = self._analog_scores(frames)
         else:
             frames = encode(x, self.encoder, self.steps, random) if x.ndim == 4 else x
-            scores = self._scores(frames, self.steps if x.ndim == 4 else len(x))
+            scores = self._scores(frames, _steps_of(x, self.steps))
         commit_statistics(self)
         return scores
 
@@ -119,7 +125,7 @@ class SganDiscriminator(nn.Module):
     ) -> tuple[Tensor, CriticState | None]:
         """Score `x` starting from the potentials that an earlier pass left; return them as they are then, too."""
         frames = (encode(x, self.encoder, self.steps, random) if x.ndim == 4 else x).flatten(2)
-        steps = self.steps if x.ndim == 4 else len(x)
+        steps = _steps_of(x, self.steps)
         currents = self.linear1(frames)
         if self.neuron.kind == "leaky_relu":
             potential, last = self.linear2(functional.leaky_relu(currents, 0.2)).mean(dim=0), None

@@ -1,5 +1,6 @@
 """Generators: latent z to images or event frames, through layers of spiking neurons (architectures of arXiv:2305.10246)."""
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -82,7 +83,7 @@ class Generator(nn.Module):
         self.linear2 = nn.Linear(HIDDEN, features)
         self.norm2 = StepBatchNorm(features)
         self.num_deconvs = len(widths) - 1
-        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(widths), start=1):
             self.add_module(f"deconv{index}", nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1))
             if index < self.num_deconvs:
                 self.add_module(f"norm{index + 2}", StepBatchNorm(outputs))
@@ -95,9 +96,7 @@ class Generator(nn.Module):
         """Return the layer that makes the pixels."""
         return self.deconv(self.num_deconvs)
 
-    def forward(
-        self, z: Tensor, random: torch.Generator | None = None, *, keep_steps: bool = False
-    ) -> Generated:
+    def forward(self, z: Tensor, random: torch.Generator | None = None, *, keep_steps: bool = False) -> Generated:
         """Make frames of z (B, latent_dim); `random` is for rate encoding, `keep_steps` asks for every step."""
         x = encode(z, self.encoder, self.steps, random)
         generated = self._read_out(x, keep_steps)
@@ -129,10 +128,10 @@ class Generator(nn.Module):
         after: States = []
         x = self.linear1(x)
         for index in range(1, self.num_layers + 1):
-            neurons, norm = self.get_submodule(f"neurons{index}"), self.get_submodule(f"norm{index}")
+            neurons, found = self.get_submodule(f"neurons{index}"), self.get_submodule(f"norm{index}")
             assert isinstance(neurons, Spiking)
             # Folded into the weights, the batch norm is gone.
-            norm = norm if isinstance(norm, StepBatchNorm) else None
+            norm = found if isinstance(found, StepBatchNorm) else None
             if index == 1:
                 x, state = neurons.into(x, steps, norm, self.linear2, states[0], keep_state)
             else:

@@ -129,8 +129,8 @@ def initialise(module: nn.Module, random: torch.Generator) -> None:
             if part.bias is not None:
                 _draw(part.bias, bound, random)
         elif hasattr(part, "reset_running_stats"):
-            part.weight.fill_(1)  # type: ignore[operator, union-attr]
-            part.bias.zero_()  # type: ignore[operator, union-attr]
+            part.weight.fill_(1)  # type: ignore[operator]
+            part.bias.zero_()  # type: ignore[operator]
             part.reset_running_stats()  # type: ignore[operator]
     if isinstance(module, Generator):
         module.last_deconv.weight.mul_(module.output_gain)
@@ -156,12 +156,12 @@ def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
     if not path.is_file():
         raise InputError(f"{path} does not exist; train the run first")
     try:
-        with safe_open(path, framework="pt") as stream:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as stream:
             header: dict[str, Any] = stream.metadata() or {}
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
         config = RunConfig.model_validate_json(header["config"])
         channels, height, width = json.loads(header["shape"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(f"{path} is not a whole generator file ({error}); train the run again") from error
     generator = build_generator(config, (channels, height, width)).to(getattr(torch, config.dtype))
     try:

@@ -16,8 +16,8 @@ def convolve(x: Tensor, layer: nn.Conv2d) -> Tensor:
     # Channels last is the layout that the libraries compute in; others are copied to it and back.
     images = x.flatten(0, 1).permute(0, 3, 1, 2)
     weight = layer.weight.contiguous(memory_format=torch.channels_last)
-    result = functional.conv2d(images, weight, layer.bias)
-    return result.permute(0, 2, 3, 1).contiguous().unflatten(0, x.shape[:2])
+    result: Tensor = functional.conv2d(images, weight, layer.bias)
+    return _as_sequence(result.permute(0, 2, 3, 1).contiguous(), x)
 
 
 def upconvolve(x: Tensor, layer: nn.ConvTranspose2d, bias_factor: float = 1.0, engine: str = "torch") -> Tensor:
@@ -29,20 +29,25 @@ def upconvolve(x: Tensor, layer: nn.ConvTranspose2d, bias_factor: float = 1.0, e
     bias = layer.bias if bias_factor == 1.0 or layer.bias is None else layer.bias * bias_factor
     images = x.flatten(0, 1)
     if layer.out_channels <= NARROW and x.device.type == "cpu":
-        narrow: Tensor = _NarrowUpconvolution.apply(images.contiguous(), layer.weight)  # type: ignore[no-untyped-call]
-        return (narrow if bias is None else narrow + bias).unflatten(0, x.shape[:2])
+        narrow: Tensor = _NarrowUpconvolution.apply(images.contiguous(), layer.weight)
+        return _as_sequence(narrow if bias is None else narrow + bias, x)
     if engine == "numba" and bias is not None:
         from sgad.snn.kernels.sparse import is_sparse, sparse_upconvolution
 
         if is_sparse(images, engine):
             channels_first = not images.is_contiguous()
             images = images.permute(0, 3, 1, 2) if channels_first else images
-            result = sparse_upconvolution(images, layer.weight, bias, channels_first=channels_first)
-            return result.unflatten(0, x.shape[:2])
+            return _as_sequence(sparse_upconvolution(images, layer.weight, bias, channels_first=channels_first), x)
     weight = layer.weight.contiguous(memory_format=torch.channels_last)
     images = images.contiguous().permute(0, 3, 1, 2)
     result = functional.conv_transpose2d(images, weight, bias, stride=2, padding=1)
-    return result.permute(0, 2, 3, 1).contiguous().unflatten(0, x.shape[:2])
+    return _as_sequence(result.permute(0, 2, 3, 1).contiguous(), x)
+
+
+def _as_sequence(images: Tensor, like: Tensor) -> Tensor:
+    """Take the first axis apart again: (T * B, ...) to (T, B, ...)."""
+    sequence: Tensor = images.unflatten(0, like.shape[:2])
+    return sequence
 
 
 class _NarrowUpconvolution(torch.autograd.Function):
@@ -63,7 +68,7 @@ class _NarrowUpconvolution(torch.autograd.Function):
         return pixels[:, 1:-1, 1:-1].contiguous()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         x, taps = ctx.saved_tensors
         count, height, width, inputs = x.shape

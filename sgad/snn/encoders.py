@@ -23,7 +23,5 @@ def encode(x: Tensor, encoder: str, steps: int, random: torch.Generator | None =
         uniform = torch.rand(steps, *x.shape, generator=source, device=x.device, dtype=x.dtype)
         return (x > uniform).to(x.dtype)
     scaled = x * steps
-    frames = [
-        ((scaled <= steps - i) & (scaled > steps - i - 1)).to(x.dtype) / (i + 1) for i in range(steps)
-    ]
+    frames = [((scaled <= steps - i) & (scaled > steps - i - 1)).to(x.dtype) / (i + 1) for i in range(steps)]
     return torch.stack(frames)

@@ -188,7 +188,8 @@ class Spiking(nn.Module):
         scan = Scan(steps, self.neuron, self.pool, None, keep_state)
         if state is not None or not is_periodic(x, scan, self.kernel(x.device)):
             spikes, last = self(x, steps, norm, state, None, keep_state)
-            return (synapse(spikes) if isinstance(synapse, nn.Linear) else convolve(spikes, synapse)), last
+            made: Tensor = synapse(spikes) if isinstance(synapse, nn.Linear) else convolve(spikes, synapse)
+            return made, last
         from sgad.snn.kernels.periodic import periodic_synapse
 
         arguments = None if norm is None else norm.norm()
@@ -209,7 +210,8 @@ class Spiking(nn.Module):
             if mean is not None and var is not None:
                 norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
         y = functional.leaky_relu(y, NEGATIVE_SLOPE)
-        return average_pool(y.flatten(0, 1), self.pool).unflatten(0, x.shape[:2])
+        pooled: Tensor = average_pool(y.flatten(0, 1), self.pool).unflatten(0, x.shape[:2])
+        return pooled
 
     @torch.no_grad()
     def _observe(self, x: Tensor, arguments: Norm | None, state: Tensor | None, steps: int) -> None:

@@ -46,7 +46,7 @@ def _checkpointed(
         assert all(state is not None for state in after)
         return (output, *(state for state in after if state is not None))
 
-    output, *after = checkpoint(
+    output, *later = checkpoint(
         segment,
         x,
         *states,
@@ -55,4 +55,4 @@ def _checkpointed(
         # The second computation must not move the running averages again.
         context_fn=lambda: (contextlib.nullcontext(), statistics_frozen(module)),
     )
-    return output, after
+    return output, list(later)

@@ -47,5 +47,5 @@ class _Spike(torch.autograd.Function):
 
 def spike(potential: Tensor, threshold: float = 1.0, name: str = "arctan", width: float = 2.0) -> Tensor:
     """Return 1 where `potential` > `threshold` (strictly), else 0, with the named surrogate derivative."""
-    result: Tensor = _Spike.apply(potential, threshold, name, width)  # type: ignore[no-untyped-call]
+    result: Tensor = _Spike.apply(potential, threshold, name, width)
     return result

@@ -70,4 +70,3 @@ def clip_weights(module: nn.Module, bound: float) -> None:
     """Clip all parameters to [-bound, bound] (WGAN, Arjovsky et al. 2017)."""
     for parameter in module.parameters():
         parameter.clamp_(-bound, bound)
-

@@ -104,9 +104,7 @@ def update_pair(
     return UpdateResult(losses, scores_real, scores_fake, shown)
 
 
-def generate(
-    generator: nn.Module, z: Tensor, config: RunConfig, random: torch.Generator | None
-) -> Generated:
+def generate(generator: nn.Module, z: Tensor, config: RunConfig, random: torch.Generator | None) -> Generated:
     """Run a generator; only rate encoding hands it the source of random numbers."""
     made: Generated = generator(z, random) if config.encoder == "rate" else generator(z)
     return made
@@ -136,8 +134,11 @@ class _Pair:
         return torch.randn(z.shape, generator=self.random, device=z.device, dtype=z.dtype)
 
     def score(self, x: Tensor) -> Tensor:
-        seen = augment(x, self.config, self.random)
-        return self._critic(seen)
+        return self._critic(augment(x, self.config, self.random))
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Return generated images as the critic sees them: at every step, not through its encoder."""
+        return x.unsqueeze(0) if x.ndim == 4 and self.config.encoder != "direct" else x
 
     def _critic(self, x: Tensor) -> Tensor:
         if self.config.encoder == "rate":
@@ -156,8 +157,8 @@ class _Pair:
             scores_real, state = self.discriminator.score_from(real, None, self.random)
             if state is not None and len(state[0]) != fake.shape[-4]:
                 state = None
-            return scores_real, self.discriminator.score_from(fake, state, self.random)[0]
-        return self.score(real), self.score(fake)
+            return scores_real, self.discriminator.score_from(self.shown(fake), state, self.random)[0]
+        return self.score(real), self.score(self.shown(fake))
 
     def update_discriminator(
         self, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, is_due: bool
@@ -165,9 +166,7 @@ class _Pair:
         """Do one discriminator update; return losses and the scores of both batches."""
         config = self.config
         scores_real, scores_fake = self._scores_of_both(real, fake)
-        loss = discriminator_loss(
-            config.objective, scores_real, scores_fake, is_probability=self.is_probability
-        )
+        loss = discriminator_loss(config.objective, scores_real, scores_fake, is_probability=self.is_probability)
         extra = self._penalty(real, fake, is_due)
         if config.drift_weight > 0:
             extra = extra + config.drift_weight * scores_real.square().mean()
@@ -186,12 +185,14 @@ class _Pair:
             return real.new_zeros(())
         # A lazy penalty is due every `interval` steps and weighs as much more (Karras et al. 2020).
         weight = config.constraint_weight * config.constraint_interval
-        return weight * penalty(config.constraint, self.discriminator, self._critic, real, fake, self.random)
+        # An encoder has no gradient: what is differentiated is shown at every step.
+        seen = self.shown(real), self.shown(fake)
+        return weight * penalty(config.constraint, self.discriminator, self._critic, *seen, self.random)
 
     def update_generator(self, optimiser: torch.optim.Optimizer, generated: Generated) -> Tensor:
         """Do the generator's update; return its loss."""
         with _weights_frozen(self.discriminator):
-            scores = self.score(generated.frames)
+            scores = self.score(self.shown(generated.frames))
             loss = generator_loss(self.config.objective, scores, is_probability=self.is_probability)
             if generated.extra_loss is not None:
                 loss = loss + generated.extra_loss

@@ -54,7 +54,7 @@ def trained_digits(digits_folder: Path) -> Path:
     """Return the prepared digits with their three classifiers, trained for real."""
     from sgad.measures.extractors.classifier import train_classifiers
 
-    train_classifiers(digits_folder, digits_folder / "classifier", images=800, epochs=4)
+    train_classifiers(digits_folder, digits_folder / "classifier", epochs=5)
     return digits_folder
 
 

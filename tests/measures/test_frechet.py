@@ -133,6 +133,30 @@ def test_a_factor_gives_its_covariance_back(random, rank):
     np.testing.assert_allclose(f @ f.T, a @ a.T, atol=1e-13 * np.trace(a @ a.T))
 
 
+@pytest.mark.parametrize("decades", [1, 3, 5])
+@pytest.mark.parametrize("same_axes", [True, False])
+def test_large_products_are_as_exact_as_their_singular_values(random, decades, same_axes):
+    d = 300
+    q = _rotation(random, d)
+    p = q if same_axes else _rotation(random, d)
+    spectrum = np.logspace(0, -decades, d)
+    a, b = (moments_of((random.normal(size=(4 * d, d)) * spectrum) @ axes).covariance for axes in (q, p))
+    exact = linalg.svdvals(factor(a).T @ factor(b)).sum()
+    assert root_trace(a, b) == pytest.approx(exact, rel=1e-14)
+
+
+@pytest.mark.parametrize("rotated", [True, False])
+def test_large_products_of_missing_rank_gain_nothing_from_noise(random, rotated):
+    # Each set is constant in some features, not in the same ones: the product has a rank of 100.
+    x, y, q = random.normal(size=(900, 600)), random.normal(size=(900, 600)), _rotation(random, 600)
+    x[:, 350:], y[:, :250] = 0.5, -0.25
+    if rotated:
+        x, y = x @ q, y @ q
+    exact = linalg.svdvals((x - x.mean(0)) @ (y - y.mean(0)).T).sum() / 899
+    found = root_trace(moments_of(x).covariance, moments_of(y).covariance)
+    assert found == pytest.approx(exact, rel=1e-12)
+
+
 def test_a_slightly_indefinite_covariance_is_cut_not_made_complex(random):
     q = _rotation(random, 30)
     values = np.r_[np.linspace(1, 5, 29), -1e-9]

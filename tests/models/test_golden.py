@@ -50,11 +50,20 @@ def check(values, **how):
     assert line["ok"], line
 
 
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", ["sgan", "swgan events", "sgad AttentionScoring_2", "hybrid events"])
 def test_the_engine_passes_golden_files_of_the_plain_definition(name):
     check(FAST[name])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", FAST)
+def test_the_engine_passes_all_small_golden_files(name):
+    check(FAST[name])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["sgan", "swgan", "swgan events", "sgad AttentionScoring_1", "hybrid events"])
 @pytest.mark.parametrize("how", [dict(engine="torch"), dict(memory="low"), dict(engine="torch", memory="low")])
 def test_every_kernel_and_recomputation_pass_them_too(name, how):

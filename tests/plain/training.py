@@ -31,10 +31,11 @@ def plain_update_pair(generator, critic, optimiser_g, optimiser_d, real, z, obje
     frames, steps = generator(z)
     seen = frames[-1] if critic.kind == "analog" and not generator.events else frames
     score_fake = critic(seen.detach())
-    if objective == "em":
-        loss_d = score_real.mean() - score_fake.mean()
-    else:
-        loss_d = (_bce(score_real, 1.0) + _bce(score_fake, 0.0)) / 2
+    loss_d = (
+        score_real.mean() - score_fake.mean()
+        if objective == "em"
+        else (_bce(score_real, 1.0) + _bce(score_fake, 0.0)) / 2
+    )
     loss_d.backward()
     grads_d = {name: p.grad.clone() for name, p in critic.named_parameters()}
     optimiser_d.step()

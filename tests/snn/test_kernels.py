@@ -40,7 +40,9 @@ def step_by_step(x, norm, state, scan):
     return result, v
 
 
-def compare(kernel, shape, steps, *, pool=1, normed=True, weighted=False, stateful=False, running=False, neuron=None, seed=0):
+def compare(
+    kernel, shape, steps, *, pool=1, normed=True, weighted=False, stateful=False, running=False, neuron=None, seed=0
+):
     neuron = neuron or Neuron()
     scan = Scan(steps, neuron, pool, tuple(readout_weights(steps, 3.0)) if weighted else None, keep_state=True)
     channels = shape[-1]
@@ -49,7 +51,9 @@ def compare(kernel, shape, steps, *, pool=1, normed=True, weighted=False, statef
     if normed:
         leaves["weight"] = (1 + 0.3 * sample((channels,), seed + 1)).requires_grad_()
         leaves["bias"] = (0.4 * sample((channels,), seed + 2)).requires_grad_()
-        moments = (sample((channels,), seed + 3), sample((channels,), seed + 4).abs() + 0.1) if running else (None, None)
+        moments = (
+            (sample((channels,), seed + 3), sample((channels,), seed + 4).abs() + 0.1) if running else (None, None)
+        )
         norm = Norm(leaves["weight"], leaves["bias"], *moments)
     state = None
     if stateful:
@@ -105,7 +109,9 @@ def test_odd_shapes_and_long_sequences(kernel, shape, steps, how):
 @pytest.mark.parametrize("seed", range(8))
 def test_random_shapes(kernel, seed):
     random = torch.Generator().manual_seed(seed)
-    steps, batch, height, width, channels = (int(torch.randint(1, top, (), generator=random)) for top in (20, 5, 7, 7, 90))
+    steps, batch, height, width, channels = (
+        int(torch.randint(1, top, (), generator=random)) for top in (20, 5, 7, 7, 90)
+    )
     pool = 2 if min(height, width) > 1 and seed % 2 else 1
     compare(kernel, (steps, batch + 1, height, width, channels), steps, pool=pool, stateful=seed % 3 == 0, seed=seed)
 
@@ -138,7 +144,8 @@ def test_ties_at_the_threshold_do_not_fire(kernel):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_extreme_currents_are_the_definitions(kernel, dtype):
     values = [0.0, -0.0, 1e-310, -1e300, 1e300, 1e-30, 3e38, -3e38, float("inf"), float("-inf"), float("nan")]
-    x = torch.tensor(values, dtype=torch.float64).clamp(-3e38, 3e38).to(dtype) if dtype == torch.float32 else torch.tensor(values, dtype=dtype)
+    x = torch.tensor(values, dtype=torch.float64)
+    x = x.clamp(-3e38, 3e38).to(dtype) if dtype == torch.float32 else x
     x = x.reshape(1, 1, 1, 1, -1).repeat(5, 1, 1, 1, 1)
     scan = Scan(5, Neuron(), keep_state=True)
     expected, expected_v = step_by_step(x, None, None, scan)

@@ -38,7 +38,9 @@ def test_the_gradient_can_be_differentiated_again():
     (first,) = torch.autograd.grad(spike(potential).sum(), potential, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), potential)
     near = potential.detach() + 1e-6
-    slope = (surrogate_derivative(near - 1, "arctan", 2.0) - surrogate_derivative(near - 2e-6 - 1, "arctan", 2.0)) / 2e-6
+    slope = (
+        surrogate_derivative(near - 1, "arctan", 2.0) - surrogate_derivative(near - 2e-6 - 1, "arctan", 2.0)
+    ) / 2e-6
     assert torch.allclose(second, slope, rtol=1e-6)
 
 

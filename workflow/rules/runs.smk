@@ -5,10 +5,9 @@ rule train:
     input:
         f"{DATA}/{{dataset}}/manifest.json",
     output:
-        # Checkpoints, history and grids lie beside these and are not declared, because Snakemake deletes
-        # declared outputs before it tries again; the lock and the checkpoint's hash are sgad's own affair.
+        # Checkpoints, history, grids and config.yaml lie beside these and are not declared, because Snakemake
+        # deletes declared outputs before it tries again; lock and checkpoint's hash are sgad's own affair.
         record=f"{RUN_DIR}/run.json",
-        config=f"{RUN_DIR}/config.yaml",
         generator=f"{RUN_DIR}/generator.safetensors",
     log:
         "logs/train/{dataset}/{model}/{variant}/seed{seed}.log",
@@ -30,7 +29,7 @@ rule train:
     shell:
         "SGAD_PROGRESS_FD=3 sgad train --dataset {wildcards.dataset} --model {wildcards.model}"
         " --variant {wildcards.variant} --seed {wildcards.seed} --data {params.data:q} --out {params.folder:q}"
-        " --device {resources.device} --threads {threads} {resources.if_it_fails} 3>&2 > {log} 2>&1"
+        " --device {resources.device} --threads {threads} {resources.if_it_fails} 3>&2 >> {log} 2>&1"
 
 
 rule sample:

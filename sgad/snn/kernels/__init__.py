@@ -57,9 +57,7 @@ def is_periodic(x: Tensor, scan: Scan, kernel: str) -> bool:
     return kernel == "numba" and len(x) == 1 and scan.steps <= 255 and not scan.weights and not scan.keep_state
 
 
-def scan_layer(
-    x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan, engine: str = "auto"
-) -> ScanResult:
+def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan, engine: str = "auto") -> ScanResult:
     """Run one layer of neurons over a sequence.
 
     Parameters
@@ -85,7 +83,7 @@ def _kernel(name: str) -> Kernel:
     if name == "cuda":
         from sgad.snn.kernels.triton_scan import scan_layer as triton_kernel
 
-        return triton_kernel
+        return triton_kernel  # type: ignore[no-any-return]
     from sgad.snn.kernels.torch_scan import scan_layer as torch_kernel
 
     return torch_kernel

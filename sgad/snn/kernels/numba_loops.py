@@ -153,8 +153,25 @@ def _fold(tiles, c0, width, target):  # type: ignore[no-untyped-def]
 
 @_jit
 def scan_backward(  # type: ignore[no-untyped-def]
-    start, stop, slot, sizes, x, scale, shift, mean, v0, weights, constants, surrogate, steps, gradient, gradient_last,
-    to_x, to_v0, sums, products,
+    start,
+    stop,
+    slot,
+    sizes,
+    x,
+    scale,
+    shift,
+    mean,
+    v0,
+    weights,
+    constants,
+    surrogate,
+    steps,
+    gradient,
+    gradient_last,
+    to_x,
+    to_v0,
+    sums,
+    products,
 ):
     """Take the gradient of the pooled or weighted spikes back to the normalised currents.
 
@@ -200,8 +217,17 @@ def scan_backward(  # type: ignore[no-untyped-def]
             v[:n] = zero
         for t in range(steps):
             ts = t if len(scale) > 1 else 0
-            _recompute(x[0 if constant_x else t, first : first + n], factors[ts], offsets[ts], v[:n], potentials[t],
-                       tau, threshold, one, zero)
+            _recompute(
+                x[0 if constant_x else t, first : first + n],
+                factors[ts],
+                offsets[ts],
+                v[:n],
+                potentials[t],
+                tau,
+                threshold,
+                one,
+                zero,
+            )
         if gradient_last.size > 0:
             pull[:n] = gradient_last[first : first + n]
         else:

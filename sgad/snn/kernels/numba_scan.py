@@ -51,7 +51,13 @@ def batch_moments(x: Tensor) -> tuple[Any, Any]:
 class _Layer(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, state: Tensor | None, norm: Norm | None, scan: Scan
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        state: Tensor | None,
+        norm: Norm | None,
+        scan: Scan,
     ) -> tuple[Tensor, ...]:
         moments = layer_moments(x, norm)
         scale, shift = layer_affine(x, norm, moments)
@@ -64,7 +70,7 @@ class _Layer(torch.autograd.Function):
         return out, last, mean, var  # type: ignore[return-value]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         x, weight, state, scale, shift = ctx.saved_tensors
         scan: Scan = ctx.scan
@@ -147,9 +153,7 @@ def _optional(value: Tensor | None, like: Tensor) -> Any:
     return like.new_empty(0, 0, 0, 0).numpy() if value is None else value.detach().contiguous().numpy()
 
 
-def _forward(
-    x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, scan: Scan
-) -> tuple[Tensor, Tensor | None]:
+def _forward(x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, scan: Scan) -> tuple[Tensor, Tensor | None]:
     shape = _out_shape(x, scan)
     out = x.new_empty(shape)
     # At an odd edge, pooling leaves neurons out; nothing ever reads their potentials.
@@ -202,13 +206,11 @@ def _backward(
 def _norm_backward(gradient: Tensor, x: Tensor, mean: Any, by_gradient: Any, by_x: Any, offset: Any) -> None:
     rows, currents = gradient.flatten(1, 3).numpy(), x.detach().flatten(1, 3).numpy()
     factors = [np.ascontiguousarray(value, dtype=rows.dtype) for value in (mean, by_gradient, by_x, offset)]
-    share_work(
-        lambda start, stop, slot: loops.norm_backward(start, stop, rows, currents, *factors), rows.shape[1]
-    )
+    share_work(lambda start, stop, slot: loops.norm_backward(start, stop, rows, currents, *factors), rows.shape[1])
 
 
 def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan) -> ScanResult:
     """Run one layer of neurons over a sequence; see `sgad.snn.kernels.scan_layer`."""
     weight, bias = (None, None) if norm is None else (norm.weight, norm.bias)
-    out, last, mean, var = _Layer.apply(x.contiguous(), weight, bias, state, norm, scan)  # type: ignore[no-untyped-call]
+    out, last, mean, var = _Layer.apply(x.contiguous(), weight, bias, state, norm, scan)
     return ScanResult(out, last, mean, var)

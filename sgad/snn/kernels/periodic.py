@@ -34,15 +34,15 @@ class _PeriodicSynapse(torch.autograd.Function):
         return out, mean, var  # type: ignore[return-value]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, norm_weight, weight, scale, shift = ctx.saved_tensors
         gradient = gradients[0].contiguous()
         to_weight = to_bias = None
         if ctx.needs_input_grad[3]:
-            to_weight = (_linear_weight if weight.ndim == 2 else _convolution_weight)(
-                *ctx.listed, gradient, weight, ctx.scan
-            )
+            counts, entries = ctx.listed
+            weigh = _linear_weight if weight.ndim == 2 else _convolution_weight
+            to_weight = weigh(counts, entries, gradient, weight, ctx.scan)
         if ctx.needs_input_grad[4]:
             to_bias = gradient.flatten(0, -2).sum(dim=0)
         to_spikes = _to_spikes(gradient, weight, ctx.scan, x)
@@ -58,7 +58,16 @@ def _list(x: Tensor, scale: Tensor, shift: Tensor, scan: Scan) -> tuple[Any, Any
     counts = np.empty(cells, dtype=np.int32)
     entries = np.empty((*cells, channels * scan.pool**2), dtype=np.int32)
     _, constants = scans.scan_arrays(x, scan)
-    fixed = (x.detach()[0].numpy(), scale[0].numpy(), shift[0].numpy(), constants, scan.steps, scan.pool, counts, entries)
+    fixed = (
+        x.detach()[0].numpy(),
+        scale[0].numpy(),
+        shift[0].numpy(),
+        constants,
+        scan.steps,
+        scan.pool,
+        counts,
+        entries,
+    )
     scans.share_work(lambda start, stop, slot: loops.list_periods(start, stop, *fixed), batch)
     return counts, entries
 
@@ -109,9 +118,7 @@ def _convolution_weight(counts: Any, entries: Any, gradient: Tensor, weight: Ten
         counts, entries, gradient.numpy(), kernel, *loops.divisors(scan.steps),
         _share_of(scan, gradient.numpy().dtype), to_taps.numpy(),
     )  # fmt: skip
-    scans.share_work(
-        lambda start, stop, slot: loops.convolution_weight_gradient(start, stop, *fixed), kernel * kernel
-    )
+    scans.share_work(lambda start, stop, slot: loops.convolution_weight_gradient(start, stop, *fixed), kernel * kernel)
     return to_taps.view(kernel, kernel, weight.shape[1], len(weight)).permute(3, 2, 0, 1).contiguous()
 
 
@@ -122,7 +129,8 @@ def _to_spikes(gradient: Tensor, weight: Tensor, scan: Scan, x: Tensor) -> Tenso
         return (gradient.flatten(0, 1) @ weight).view(*gradient.shape[:2], *cells)
     images = gradient.flatten(0, 1).permute(0, 3, 1, 2)
     result = functional.conv_transpose2d(images, weight.contiguous(memory_format=torch.channels_last))
-    return result.permute(0, 2, 3, 1).contiguous().unflatten(0, gradient.shape[:2])
+    to_spikes: Tensor = result.permute(0, 2, 3, 1).contiguous().unflatten(0, gradient.shape[:2])
+    return to_spikes
 
 
 def periodic_synapse(
@@ -135,6 +143,6 @@ def periodic_synapse(
     """
     weight, bias = (None, None) if norm is None else (norm.weight, norm.bias)
     assert synapse.bias is not None
-    return _PeriodicSynapse.apply(  # type: ignore[no-any-return, no-untyped-call]
+    return _PeriodicSynapse.apply(  # type: ignore[no-any-return]
         x.contiguous(), weight, bias, synapse.weight, synapse.bias, norm, scan
     )

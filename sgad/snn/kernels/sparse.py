@@ -29,7 +29,7 @@ class _SparseUpconvolution(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
         gradient = gradients[0].contiguous()
@@ -63,4 +63,4 @@ def is_sparse(spikes: Tensor, engine: str) -> bool:
 
 def sparse_upconvolution(spikes: Tensor, weight: Tensor, bias: Tensor, *, channels_first: bool) -> Tensor:
     """Transpose-convolve spikes in {0, 1}, (N, C, H, W) or (N, H, W, C), 4x4, stride 2, padding 1; (N, 2H, 2W, O)."""
-    return _SparseUpconvolution.apply(spikes.contiguous(), weight, bias, channels_first)  # type: ignore[no-any-return, no-untyped-call]
+    return _SparseUpconvolution.apply(spikes.contiguous(), weight, bias, channels_first)  # type: ignore[no-any-return]

@@ -33,8 +33,13 @@ def _add_four(target, one, two, three, four):  # type: ignore[no-untyped-def]
 def _add_listed(target, weights, found, count):  # type: ignore[no-untyped-def]
     index = 0
     while index + 4 <= count:
-        _add_four(target, weights[found[index]], weights[found[index + 1]], weights[found[index + 2]],
-                  weights[found[index + 3]])
+        _add_four(
+            target,
+            weights[found[index]],
+            weights[found[index + 1]],
+            weights[found[index + 2]],
+            weights[found[index + 3]],
+        )
         index += 4
     for rest in range(index, count):
         add(target, weights[found[rest]])

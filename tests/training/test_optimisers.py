@@ -1,0 +1,51 @@
+"""Optimisers and learning rates over time."""
+
+import pytest
+import torch
+from torch import nn
+
+from sgad.config.run import RunConfig
+from sgad.training.optimisers import build_optimisers, learning_rate_factor, set_learning_rates
+
+
+def config_with(**values):
+    return RunConfig.model_validate({"dataset": "mnist", "model": "sgad", **values})
+
+
+def test_rmsprop_has_torchs_defaults_and_adam_the_configured_rates():
+    modules = nn.Linear(1, 1), nn.Linear(1, 1)
+    generator, discriminator = build_optimisers(config_with(lr_generator=1e-3, lr_discriminator=2e-3), *modules)
+    assert isinstance(generator, torch.optim.RMSprop)
+    assert (generator.defaults["alpha"], generator.defaults["eps"]) == (0.99, 1e-8)
+    assert (generator.param_groups[0]["lr"], discriminator.param_groups[0]["lr"]) == (1e-3, 2e-3)
+    adam, _ = build_optimisers(config_with(optimizer="adam", betas=(0.1, 0.9)), *modules)
+    assert isinstance(adam, torch.optim.Adam)
+    assert adam.defaults["betas"] == (0.1, 0.9)
+
+
+def test_the_cosine_schedule_is_torchs():
+    config = config_with(schedule="cosine", cosine_epochs=20)
+    optimiser = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=20)
+    for epoch in range(45):
+        expected = optimiser.param_groups[0]["lr"]
+        for step in (epoch * 7, epoch * 7 + 6):
+            assert learning_rate_factor(config, step, 315, 7) == pytest.approx(expected, abs=1e-12)
+        optimiser.step()
+        schedule.step()
+
+
+def test_linear_decay_and_warmup():
+    config = config_with(schedule="linear", warmup_steps=10)
+    factors = [learning_rate_factor(config, step, 100, 10) for step in (0, 9, 50, 75, 99)]
+    assert factors == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.02])
+    assert learning_rate_factor(config_with(), 99, 100, 10) == 1.0
+
+
+def test_learning_rates_are_set_on_both_optimisers():
+    config = config_with(schedule="linear", lr_generator=1e-3, lr_discriminator=4e-3)
+    generator, discriminator = build_optimisers(config, nn.Linear(1, 1), nn.Linear(1, 1))
+    named = {"optimiser_generator": generator, "optimiser_discriminator": discriminator}
+    set_learning_rates(config, named, 75, 100, 10)
+    assert generator.param_groups[0]["lr"] == pytest.approx(5e-4)
+    assert discriminator.param_groups[0]["lr"] == pytest.approx(2e-3)
