@@ -46,12 +46,6 @@ lint: .venv/.lint ## style, types, workflow
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(PYTEST) tests/test_workflow.py -q -k lint
 
-.PHONY: docs
-docs: .venv/.docs ## build the documentation into build/docs, links checked
-	$(BIN)/python -m sgad.config.reference docs/configuration.md
-	$(BIN)/mkdocs build --strict --quiet
-	@echo "The documentation is ready: $(CURDIR)/build/docs/index.html"
-
 .PHONY: bench
 bench: .venv/.installed ## measure speed, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
