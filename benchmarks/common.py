@@ -4,7 +4,6 @@ import gc
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -75,12 +74,6 @@ def time_in_turn(
     return {
         name: Timing(statistics.median(values), min(values), max(values), repeats) for name, values in seconds.items()
     }
-
-
-def peak_memory_mb() -> float:
-    """Return the peak resident memory of this process in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
 def run_module(module: str, arguments: Sequence[str]) -> Any:

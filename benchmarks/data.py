@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.common import as_json, describe, machine, peak_memory_mb, table, time_in_turn
+from benchmarks.common import as_json, describe, machine, table, time_in_turn
 from sgad.data.description import DatasetConfig, load_description
 from sgad.data.events.format import decode_events, encode_events
 from sgad.data.events.frames import bin_events, denoise, frames_of
@@ -28,6 +28,7 @@ from sgad.data.prepare import prepare
 from sgad.data.prepared import load_prepared
 from sgad.data.sources.digits import read_digits
 from sgad.errors import InputError
+from sgad.runs.provenance import peak_memory_mb
 
 _DTYPE = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 _REPEATS = 5

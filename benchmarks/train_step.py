@@ -7,15 +7,25 @@ process of its own. `--markdown` prints a table for RESULTS.md; `--sweep` does T
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.common import Timing, as_json, describe, machine, peak_memory_mb, run_module, table, time_in_turn
+from benchmarks.common import Timing, as_json, describe, machine, run_module, table, time_in_turn
 from benchmarks.contestants import SHAPES, Case, Run, dense_step, engine_step, plain_step
 from benchmarks.reference import reference_step
+from sgad.runs.provenance import peak_memory_mb
 from sgad.snn.process import keep_pages
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak memory of a process in MB, and its part before the first step: Python, torch, networks, optimisers."""
+
+    peak: float
+    at_rest: float
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,21 +79,26 @@ def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _memory(case: Case, options: argparse.Namespace, name: str) -> float:
+def _memory(case: Case, options: argparse.Namespace, name: str) -> Memory:
     arguments = [
         "--only", name, "--model", case.model, "--dataset", case.dataset, "--time-steps", str(case.time_steps),
         "--batch-size", str(case.batch_size), "--device", case.device, "--memory", case.memory, "--engine", case.engine,
     ]  # fmt: skip
     if options.reference:
         arguments += ["--reference", str(options.reference)]
-    return float(run_module("benchmarks.train_step", [*arguments, "--threads", str(options.threads)]))
+    return Memory(**run_module("benchmarks.train_step", [*arguments, "--threads", str(options.threads)]))
 
 
-def memory_of_one(case: Case, options: argparse.Namespace) -> float:
-    """Return the peak memory of this process after two steps of one contestant, in MB."""
+def memory_of_one(case: Case, options: argparse.Namespace) -> Memory:
+    """Return the peak memory of this process after two steps of one contestant, and what it took before the first."""
     (run,) = contestants(case, options.reference, options.only).values()
+    at_rest = _peak(case)
     for _ in range(2):
         run()
+    return Memory(_peak(case), at_rest)
+
+
+def _peak(case: Case) -> float:
     return torch.cuda.max_memory_allocated() / 1e6 if case.device.startswith("cuda") else peak_memory_mb()
 
 
@@ -100,7 +115,7 @@ def rows(result: dict[str, Any]) -> list[list[str]]:
                 name if case.memory == "normal" or name != "engine" else f"{name} ({case.memory} memory)",
                 _seconds(timing),
                 f"{ratio:.2f}",
-                f"{memory[name]:,.0f}" if name in memory else "-",
+                f"{memory[name].peak:,.0f} ({memory[name].at_rest:,.0f})" if name in memory else "-",
             ]
         )
     return lines
@@ -110,7 +125,13 @@ def _seconds(timing: Timing) -> str:
     return f"{timing.median:.3f} ({timing.smallest:.3f} to {timing.largest:.3f}, n = {timing.repeats})"
 
 
-HEADER = ("configuration", "what", "seconds an update pair: median (range)", "times the engine's", "peak memory (MB)")
+HEADER = (
+    "configuration",
+    "what",
+    "seconds an update pair: median (range)",
+    "times the engine's",
+    "peak memory (at rest), MB",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -123,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
         for count in steps
     ]
     if options.only:
-        print(memory_of_one(cases[0], options))
+        print(as_json(memory_of_one(cases[0], options)))
         return
     about = machine()
     results = [measure(case, options) for case in cases]

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -64,5 +65,11 @@ def usable_cores() -> int:
 
 def peak_memory_mb() -> float:
     """Return the largest resident memory of this process so far, in MB."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # getrusage would also count the parent's memory at the fork, however little this process takes itself.
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
