@@ -29,6 +29,7 @@ COMMANDS = {
     "figures": ("sgad.cli.reporting", "figures", "Draw an experiment's figures (SVG, PNG)."),
     "report": ("sgad.cli.reporting", "report", "Write an experiment's report.html."),
     "regenerate": ("sgad.cli.reporting", "regenerate", "Tables, figures and report from stored results."),
+    "halve": ("sgad.cli.reporting", "halve", "Write the next experiment of a search by successive halving."),
     "status": ("sgad.cli.overview", "status", "Show every run of an experiment: progress, speed, failures."),
     "config": ("sgad.cli.configuration", "config", "Show or check configurations."),
     "doctor": ("sgad.cli.overview", "doctor", "Check this machine and estimate what an experiment costs."),

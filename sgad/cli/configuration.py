@@ -17,7 +17,7 @@ def config() -> None:
 @config.command()
 @click.option("--dataset", required=True, help="Key of the data set, a file in configs/datasets/.")
 @click.option("--model", required=True, help="Key of the model, a file in configs/models/.")
-@click.option("--variant", default="paper", show_default=True, help="Key of the variant, a file in configs/variants/.")
+@click.option("--variant", default="paper", show_default=True, help="Variant; parts joined by +, as in paper+tau=4.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the run.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one value; may be repeated.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a file that `sgad train` takes.")

@@ -1,4 +1,4 @@
-"""`sgad collect`, `tables`, `figures`, `report` and `regenerate`: none of them imports torch."""
+"""`sgad collect`, `tables`, `figures`, `report`, `regenerate` and `halve`: none of them imports torch."""
 
 from pathlib import Path
 
@@ -71,3 +71,36 @@ def regenerate(experiment: str, results: Path) -> None:
 
     for path in run(load_experiment(experiment), results):
         click.echo(path)
+
+
+@click.command()
+@_EXPERIMENT
+@_RESULTS
+@click.option("--metric", default="fad_fsvae", show_default=True, help="What the variants are ranked by.")
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(1), help="Variants that go on.")
+@click.option("--steps", required=True, type=click.IntRange(1), help="Update pairs of the next round.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The next experiment's file.")
+def halve(experiment: str, results: Path, metric: str, keep: int, steps: int, out: Path) -> None:
+    r"""Write the next round of a search: EXPERIMENT's best variants, trained for longer.
+
+    A round is an experiment like any other: many variants with few update pairs each. The first variant always goes on,
+    as what the others are compared with.
+
+    \b
+    Example:
+      snakemake --config experiment=search_1
+      sgad halve search_1 --keep 4 --steps 1500 --out configs/experiments/search_2.yaml
+      snakemake --config experiment=search_2
+    """
+    from sgad.config.experiment import load_experiment
+    from sgad.config.yaml_files import dump_yaml
+    from sgad.reporting.effects import halve as choose
+    from sgad.reporting.stored import read_stored
+    from sgad.reporting.summary import summarise
+    from sgad.runs.files import write_text
+
+    this = load_experiment(experiment)
+    stored = read_stored(results, this.name)
+    following = choose(this, summarise(stored.metrics, stored.runs), metric, keep, steps, out.stem)
+    write_text(out, dump_yaml(following.model_dump(mode="json", exclude_defaults=True)))
+    click.echo(out)

@@ -28,7 +28,9 @@ class _Wanted:
 @click.argument("config_file", required=False, metavar="[CONFIG.yaml]", type=_FOLDER)
 @click.option("--dataset", help="Key of the data set, instead of CONFIG.yaml.")
 @click.option("--model", help="Key of the model, instead of CONFIG.yaml.")
-@click.option("--variant", default="paper", show_default=True, help="Key of the variant, instead of CONFIG.yaml.")
+@click.option(
+    "--variant", default="paper", show_default=True, help="Variant, instead of CONFIG.yaml; parts joined by +."
+)
 @click.option("--seed", type=click.IntRange(0), help="Seed; overrides the one in CONFIG.yaml.  [default: 0]")
 @click.option("--out", "folder", type=_FOLDER, help="Run folder. [default: results/runs/DATASET/MODEL/VARIANT/seedS]")
 @click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")

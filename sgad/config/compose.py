@@ -100,6 +100,8 @@ def resolve(
 
     Parameters
     ----------
+    variant
+        Names of variant files and `key=value`, joined by "+"; later ones override earlier ones.
     file_values
         Values of a run file, which override the variant; `source` names that file.
     settings
@@ -110,16 +112,14 @@ def resolve(
     InputError
         If a name is unknown, a key is unknown, or a value is not allowed.
     """
-    model_path, variant_path = find_config("models", model), find_config("variants", variant)
+    model_path = find_config("models", model)
     shape = dataset_shape(find_config("datasets", dataset))
-    model_file, variant_file = load_model(model_path), load_variant(variant_path)
+    model_file = load_model(model_path)
     layers: list[tuple[str, Mapping[str, Any]]] = [
         (f"{_short(model_path)}", model_file.defaults),
         (f"{_short(model_path)} shapes.{shape}", model_file.shapes.get(shape, {})),
         (f"{_short(model_path)} datasets.{dataset}", model_file.datasets.get(dataset, {})),
-        (f"{_short(variant_path)}", variant_file.defaults),
-        (f"{_short(variant_path)} models.{model}", variant_file.models.get(model, {})),
-        (f"{_short(variant_path)} datasets.{dataset}", variant_file.datasets.get(dataset, {})),
+        *(layer for part in variant.split("+") for layer in _variant_layers(part, dataset, model)),
         (source, {key: value for key, value in (file_values or {}).items() if key not in _IDENTITY}),
         ("--set", settings or {}),
     ]
@@ -133,6 +133,25 @@ def resolve(
     named = {"dataset": dataset, "model": model, "variant": variant, "seed": seed}
     config = validated(RunConfig, {**named, **values}, source or f"{dataset}/{model}/{variant}", origins)
     return Resolved(config, origins)
+
+
+def _variant_layers(part: str, dataset: str, model: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what one part of a variant's name sets, each mapping with its origin."""
+    if "=" in part:
+        return [(f"variant {part}", parse_settings([part], source="variant"))]
+    path = find_config("variants", part)
+    content = load_variant(path)
+    return [
+        (_short(path), content.defaults),
+        (f"{_short(path)} models.{model}", content.models.get(model, {})),
+        (f"{_short(path)} datasets.{dataset}", content.datasets.get(dataset, {})),
+    ]
+
+
+def variant_note(variant: str) -> str:
+    """Return what the captions of a variant's results say: the notes of its parts and the values that it sets."""
+    notes = [part if "=" in part else load_variant(find_config("variants", part)).note for part in variant.split("+")]
+    return ", ".join(note for note in notes if note)
 
 
 def _merged_quirks(before: Any, value: Any) -> Any:
@@ -154,22 +173,22 @@ def run_hash(key: RunKey) -> str:
     return resolve_run(key).hash()
 
 
-def parse_settings(pairs: tuple[str, ...] | list[str]) -> dict[str, Any]:
+def parse_settings(pairs: tuple[str, ...] | list[str], source: str = "--set") -> dict[str, Any]:
     """Turn `key=value` strings of `--set` into values; `quirks.name=true` sets one switch."""
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         key = key.strip()
         if not equals or not key:
-            raise InputError(f"--set takes key=value, got {pair!r}; for example --set time_steps=4")
+            raise InputError(f"{source} takes key=value, got {pair!r}; for example time_steps=4")
         value = parse_value(text)
         if key.startswith("quirks."):
             switches = settings.setdefault("quirks", {})
             if not isinstance(switches, dict):
-                raise InputError(f"--set {pair}: quirks is already set as a whole; use one of the two forms")
+                raise InputError(f"{source} {pair}: quirks is already set as a whole; use one of the two forms")
             switches[key.removeprefix("quirks.")] = value
         else:
-            require_known_keys({key: value}, (*_SETTABLE, "seed"), "--set")
+            require_known_keys({key: value}, (*_SETTABLE, "seed"), source)
             settings[key] = value
     return settings
 

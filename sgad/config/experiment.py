@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sgad.config.paths import find_config
-from sgad.config.run import Name
+from sgad.config.run import Name, VariantName
 from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
 from sgad.errors import InputError
@@ -36,7 +36,7 @@ class RunBlock(BaseModel):
 
     datasets: tuple[Name, ...] = Field(min_length=1)
     models: tuple[Name, ...] = Field(min_length=1)
-    variants: tuple[Name, ...] = ("paper",)
+    variants: tuple[VariantName, ...] = ("paper",)
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
 
     def product(self) -> list[RunKey]:
@@ -61,13 +61,13 @@ class ExperimentConfig(BaseModel):
     note: str = Field("", description="said in every caption, for example that the recipe is not the paper's")
     datasets: tuple[Name, ...] = ()
     models: tuple[Name, ...] = ()
-    variants: tuple[Name, ...] = ("paper",)
+    variants: tuple[VariantName, ...] = ("paper",)
     seeds: tuple[Seed, ...] = (0,)
     runs: tuple[RunBlock, ...] = Field((), description="further products, beside or instead of the four lists")
     measures: tuple[Name, ...] = Field(DEFAULT_MEASURES, min_length=1)
     baselines: bool = Field(True, description="measure real data, noise and a copy of the training set, too")
     num_samples: int = Field(5000, ge=2, description="images drawn from each model for the measures")
-    tables: tuple[Literal["results", "runs"], ...] = ("results", "runs")
+    tables: tuple[Literal["results", "runs", "effects"], ...] = ("results", "runs")
     figures: tuple[Literal["curves", "bars", "samples", "activity", "evolution"], ...] = (
         "curves",
         "bars",

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+#: Parts joined by "+", later ones win: names of files in configs/variants/, and `key=value`.
+VariantName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+=-]{0,159}$")]
 
 ScoringMode = Literal["AttentionScoring_1", "AttentionScoring_2", "AttentionScoring_RGB", "ScoringNet_1", "none"]
 
@@ -44,7 +46,10 @@ class RunConfig(BaseModel):
     # --- which run
     dataset: Name = Field(description="key of the data set, a file in configs/datasets/")
     model: Name = Field(description="key of the model, a file in configs/models/")
-    variant: Name = Field("paper", description="named set of overrides, a file in configs/variants/")
+    variant: VariantName = Field(
+        "paper",
+        description="named overrides: files in configs/variants/ or key=value, joined by +, as in stable+tau=4",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="seed from which every random stream of the run derives")
     family: Literal["snn", "hybrid", "ann"] = Field("snn", description="spiking, spiking with an analog critic, analog")
 

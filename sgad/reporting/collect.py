@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sgad.config.compose import load_variant, resolve_run
+from sgad.config.compose import resolve_run, variant_note
 from sgad.config.experiment import ExperimentConfig, RunKey
-from sgad.config.paths import find_config
 from sgad.errors import InputError, SgadError
 from sgad.names import label_of
 from sgad.reporting.pictures import collect_pictures
@@ -229,6 +228,6 @@ def _dataset_facts(dataset: str, note: str, data_dir: Path) -> DatasetFacts:
 
 def _variant_note(variant: str) -> str:
     try:
-        return load_variant(find_config("variants", variant)).note
+        return variant_note(variant)
     except InputError:
         return ""

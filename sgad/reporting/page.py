@@ -80,7 +80,7 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
             protocols=_protocols(summary),
             reported=_reported(stored),
             linked=[name for embedder in pictures for name in embedder.linked],
-            tables=downloads(stored.folder / "tables", ("results", "runs"), ("csv", "md", "tex")),
+            tables=downloads(stored.folder / "tables", ("results", "runs", "effects"), ("csv", "md", "tex")),
             curves=Markup(script_json({item["key"]: item["curves"] for item in datasets})),
             style=_asset("vendor/uPlot.min.css") + _asset("report.css"),
             library=_asset("vendor/uPlot.iife.min.js"),

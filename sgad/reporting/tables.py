@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgad.names import Metric, label_of, metric_info
 from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences
+from sgad.reporting.effects import effects_csv, effects_tables
 from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
 from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
 from sgad.reporting.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
@@ -58,6 +59,9 @@ def save_tables(stored: Stored, names: Sequence[str], summary: "pd.DataFrame | N
         if name == "results":
             tables = results_tables(summary, stored.runs, stored.captions)
             content = results_csv(summary)
+        elif name == "effects":
+            tables = effects_tables(summary, stored.runs, stored.captions)
+            content = effects_csv(summary)
         else:
             tables = [runs_table(stored.runs, stored.captions)]
             content = to_csv(RUN_COLUMNS, stored.runs[list(RUN_COLUMNS)].to_numpy().tolist())

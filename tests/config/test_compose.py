@@ -1,10 +1,11 @@
 """Composition: which layer wins, where a value came from, and what a wrong key is answered."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from sgad.config.compose import parse_settings, resolve, resolve_file
+from sgad.config.compose import parse_settings, resolve, resolve_file, variant_note
 from sgad.config.yaml_files import dump_yaml
 from sgad.errors import InputError
 
@@ -19,7 +20,8 @@ def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "shapes: {1x28x28: {latent_dim: 4}}\ndatasets: {dots: {batch_size: 8}}\n"
         ),
         "variants/fast.yaml": (
-            "title: Fast\ndefaults: {time_steps: 2, quirks: {generator_run_twice: true}}\nmodels: {tiny: {epochs: 3}}\n"
+            "title: Fast\nnote: quick and small\n"
+            "defaults: {time_steps: 2, quirks: {generator_run_twice: true}}\nmodels: {tiny: {epochs: 3}}\n"
         ),
     }
     for name, text in files.items():
@@ -46,6 +48,31 @@ def test_later_layers_win_and_origins_say_so(configs: Path) -> None:
     assert origins["time_steps"] == "configs/variants/fast.yaml"
     assert origins["epochs"] == "--set"
     assert origins["tau"] == "default"
+
+
+def test_a_variant_may_be_put_together_from_files_and_values(configs: Path) -> None:
+    resolved = resolve("dots", "tiny", "fast+time_steps=6+quirks.nmnist_axes=false")
+    config, origins = resolved.config, resolved.origins
+    assert (config.variant, config.time_steps, config.epochs) == ("fast+time_steps=6+quirks.nmnist_axes=false", 6, 3)
+    assert config.quirks.generator_run_twice and not config.quirks.nmnist_axes
+    assert origins["time_steps"] == "variant time_steps=6"
+    assert resolve("dots", "tiny", "time_steps=6+fast").config.time_steps == 2
+    assert variant_note("fast+time_steps=6") == "quick and small, time_steps=6"
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ("fast+time_step=3", "variant: key 'time_step' is unknown, did you mean 'time_steps'"),
+        ("fast+seed=3", "variant seed=3: key 'seed' is unknown"),
+        ("fast+objective=hing", "variant objective=hing: objective = 'hing' is not allowed"),
+        ("fast+fastt", "variant 'fastt' is unknown, did you mean 'fast'"),
+        ("fast/../x", "variant"),
+    ],
+)
+def test_a_wrong_part_of_a_variant_is_named(configs: Path, variant: str, message: str) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        resolve("dots", "tiny", variant)
 
 
 def test_a_shown_configuration_is_a_run_file(configs: Path, tmp_path: Path) -> None:

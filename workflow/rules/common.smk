@@ -60,7 +60,7 @@ shell.prefix(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][\w.-]*",
     model=r"[A-Za-z0-9][\w.-]*",
-    variant=r"[A-Za-z0-9][\w.-]*",
+    variant=r"[A-Za-z0-9][\w.+=-]*",
     seed=r"\d+",
 
 

@@ -1,0 +1,146 @@
+"""What each change is worth: every variant of an experiment beside its first one, and which of them go on.
+
+A search by successive halving (Jamieson and Talwalkar 2016, arXiv:1502.07943) is a chain of experiments: many variants
+trained for a short time, then `halve` writes the experiment in which the better ones train longer.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from sgad.config.experiment import ExperimentConfig
+from sgad.errors import InputError, nearest
+from sgad.names import Metric, label_of, metric_info
+from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences
+from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv
+from sgad.reporting.stored import Captions, rows_of
+from sgad.reporting.summary import is_baseline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LENGTH = "max_steps="
+
+
+def effects_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions) -> list[Table]:
+    """Return a table per data set and model that has more than one variant."""
+    variants: dict[tuple[str, str], set[str]] = {}
+    for row in rows_of(runs):
+        variants.setdefault((row.dataset, row.model), set()).add(row.variant)
+    pairs = [pair for pair, names in variants.items() if len(names) > 1]
+    return [effects_table(summary, runs, captions, dataset, model) for dataset, model in pairs]
+
+
+def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, dataset: str, model: str) -> Table:
+    """Return the variants of one model on one data set, the first one on top, the others by the first metric.
+
+    A cell is the mean over seeds and, in brackets, how far it is from the first variant's.
+    """
+    here = summary[(summary["dataset"] == dataset) & (summary["model"] == model)]
+    metrics = [metric_info(key) for key in dict.fromkeys(here["metric"])]
+    means = {(row.variant, row.metric): float(row.mean) for row in rows_of(here) if row.n}
+    counts = {row.variant: row for row in rows_of(here)}
+    base, *others = dict.fromkeys(here["variant"])
+    ranked = sorted(others, key=lambda variant: _rank(means.get((variant, metrics[0].key)), metrics[0]))
+    rows = [
+        [
+            Cell(variant),
+            *(_effect(means.get((variant, m.key)), means.get((base, m.key)), m, variant == base) for m in metrics),
+            Cell(str(int(counts[variant].completed))),
+            Cell(str(int(counts[variant].runs))),
+        ]
+        for variant in [base, *ranked]
+    ]
+    columns = [Column("variant"), *(Column(_heading(metric), is_number=True) for metric in metrics)]
+    columns += [Column("completed", is_number=True), Column("runs", is_number=True)]
+    return Table(
+        key=f"effects-{dataset}-{model}",
+        title=f"What each change is worth: {label_of('model', model)} on {dataset_title(captions, dataset)}",
+        columns=columns,
+        blocks=[("", rows)],
+        caption=sentences(
+            [
+                f"Mean over seeds; in brackets the difference to the first row, {base}",
+                data_caption(captions, dataset, runs),
+                protocol_caption(summary, dataset),
+            ]
+        ),
+    )
+
+
+def effects_csv(summary: "pd.DataFrame") -> str:
+    """Return every variant's mean and its difference to the first variant of its data set and model, unrounded."""
+    lines: list[list[object]] = []
+    for (dataset, model), here in summary[~summary["model"].map(is_baseline)].groupby(["dataset", "model"], sort=False):
+        base = here["variant"].iloc[0]
+        start = {row.metric: row.mean for row in rows_of(here[here["variant"] == base])}
+        for row in rows_of(here):
+            change = row.mean - start[row.metric] if row.metric in start else math.nan
+            lines.append([dataset, model, row.variant, base, row.metric, row.mean, change, row.n, row.runs])
+    columns = ("dataset", "model", "variant", "base", "metric", "mean", "difference", "n", "runs")
+    return to_csv(columns, lines)
+
+
+def _heading(metric: Metric) -> str:
+    return f"{metric.label} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def _rank(value: float | None, metric: Metric) -> float:
+    """A key that sorts better values first and absent ones last."""
+    if value is None or math.isnan(value):
+        return math.inf
+    return -value if metric.higher_is_better else value
+
+
+def _effect(value: float | None, base: float | None, metric: Metric, is_base: bool) -> Cell:
+    if value is None:
+        return Cell(ABSENT)
+    text = f"{value:.{metric.decimals}f}"
+    if is_base or base is None:
+        return Cell(text)
+    is_better = _rank(value, metric) < _rank(base, metric)
+    return Cell(f"{text} ({value - base:+.{metric.decimals}f})", is_best=is_better)
+
+
+def halve(
+    experiment: ExperimentConfig, summary: "pd.DataFrame", metric: str, keep: int, steps: int, name: str
+) -> ExperimentConfig:
+    """Return the next experiment of a search: the `keep` best variants, trained for `steps` update pairs.
+
+    Variants are ranked by their mean rank in `metric` over data sets and models; the experiment's first one goes on in
+    any case, because the others are measured against it.
+
+    Raises
+    ------
+    InputError
+        If the metric was not measured, or there is nothing to leave out.
+    """
+    if experiment.runs:
+        raise InputError(f"{experiment.name}: a search lists its variants in `variants`, not in `runs`")
+    measured = summary[(summary["metric"] == metric) & ~summary["model"].map(is_baseline) & (summary["n"] > 0)]
+    if measured.empty:
+        known = list(dict.fromkeys(summary["metric"]))
+        raise InputError(f"{experiment.name} holds no values of {metric!r}{nearest(metric, known)}; run it first")
+    base, *others = experiment.variants
+    if not 1 <= keep < len(others):
+        raise InputError(f"--keep must be between 1 and {len(others) - 1}, got {keep}")
+    # Ranks, because a metric's scale differs from data set to data set.
+    ascending = not metric_info(metric).higher_is_better
+    ranks = measured.assign(rank=measured.groupby(["dataset", "model"])["mean"].rank(ascending=ascending))
+    mean_rank = ranks.groupby("variant")["rank"].mean()
+    better = sorted(others, key=lambda variant: float(mean_rank.get(variant, math.inf)))[:keep]
+    # In the order of the file, so that the two are easy to compare.
+    variants = [base, *(variant for variant in others if variant in better)]
+    return ExperimentConfig.model_validate(
+        experiment.model_dump()
+        | {
+            "name": name,
+            "variants": [with_length(variant, steps) for variant in variants],
+            "description": f"The {keep} best variants of {experiment.name} by {metric}, {steps} update pairs each.",
+        }
+    )
+
+
+def with_length(variant: str, steps: int) -> str:
+    """Return a variant's name with its number of update pairs replaced, or added."""
+    parts = [part for part in variant.split("+") if not part.startswith(LENGTH)]
+    return "+".join([*parts, f"{LENGTH}{steps}"])

@@ -1,0 +1,111 @@
+"""What each change is worth, and which variants a search goes on with, on numbers made by hand."""
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from sgad.cli import cli
+from sgad.config.experiment import ExperimentConfig, load_experiment
+from sgad.errors import InputError
+from sgad.reporting.collect import collect
+from sgad.reporting.effects import effects_csv, effects_tables, halve, with_length
+from sgad.reporting.stored import read_stored
+from sgad.reporting.summary import summarise
+from tests.reporting.conftest import fake_experiment, write_fake
+
+VARIANTS = ("base+max_steps=5", "bad+max_steps=5", "good+max_steps=5", "better+max_steps=5")
+VALUES = {"base": 10.0, "bad": 14.0, "good": 8.0, "better": 5.0}
+
+
+def made_up(**changes: object) -> ExperimentConfig:
+    fields = {"datasets": ("digits",), "models": ("sgad",), "variants": VARIANTS, "seeds": (0, 1), "title": "Search"}
+    return fake_experiment(**{**fields, **changes})
+
+
+def summary_of(values: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two seeds a variant, one above and one below its value; ccs is better where cfd is worse."""
+    rows, runs = [], []
+    for variant, value in values.items():
+        for seed, shift in ((0, -1.0), (1, 1.0)):
+            key = {"dataset": "digits", "model": "sgad", "variant": f"{variant}+max_steps=5", "seed": seed}
+            for metric in ("cfd", "ccs"):
+                row = {"family": "snn", "time_steps": 4, "metric": metric, "value": value + shift}
+                rows.append(key | row | {"n": 100, "protocol": "p", "status": "completed"})
+            runs.append(key | {"status": "completed"})
+    runs = pd.DataFrame(runs)
+    return summarise(pd.DataFrame(rows), runs), runs
+
+
+CAPTIONS = {"title": "Search", "note": "", "variants": {}, "datasets": {"digits": {"title": "Digits", "note": ""}}}
+
+
+def test_variants_stand_in_order_with_their_difference_to_the_first() -> None:
+    summary, runs = summary_of(VALUES)
+    (table,) = effects_tables(summary, runs, CAPTIONS)
+    rows = [[cell.text for cell in row] for row in table.blocks[0][1]]
+    assert [row[0].partition("+")[0] for row in rows] == ["base", "better", "good", "bad"]
+    assert [row[1] for row in rows] == ["10.00", "5.00 (-5.00)", "8.00 (-2.00)", "14.00 (+4.00)"]
+    # Better than the first is bold: lower for cfd, higher for ccs.
+    assert [[cell.is_best for cell in row[1:3]] for row in table.blocks[0][1]] == [
+        [False, False], [True, False], [True, False], [False, True],
+    ]  # fmt: skip
+    assert "difference to the first row, base+max_steps=5" in table.caption
+    lines = list(csv.DictReader(io.StringIO(effects_csv(summary))))
+    differences = {line["variant"]: float(line["difference"]) for line in lines if line["metric"] == "cfd"}
+    assert differences["better+max_steps=5"] == -5.0
+
+
+def test_the_better_variants_go_on_and_train_longer() -> None:
+    summary, _ = summary_of(VALUES)
+    following = halve(made_up(), summary, "cfd", keep=2, steps=20, name="next")
+    assert following.variants == ("base+max_steps=20", "good+max_steps=20", "better+max_steps=20")
+    assert following.name == "next" and following.seeds == (0, 1)
+    other_way = halve(made_up(), summary, "ccs", keep=1, steps=20, name="next")
+    assert other_way.variants == ("base+max_steps=20", "bad+max_steps=20")
+
+
+def test_a_variant_without_a_value_goes_last() -> None:
+    summary, _ = summary_of({name: value for name, value in VALUES.items() if name != "bad"})
+    assert halve(made_up(), summary, "cfd", keep=2, steps=9, name="n").variants[1:] == (
+        "good+max_steps=9",
+        "better+max_steps=9",
+    )
+
+
+def test_a_length_is_replaced_or_added() -> None:
+    assert with_length("stable+max_steps=5+tau=4", 9) == "stable+tau=4+max_steps=9"
+    assert with_length("stable", 9) == "stable+max_steps=9"
+
+
+@pytest.mark.parametrize(
+    ("changes", "metric", "keep", "message"),
+    [
+        ({}, "cdf", 1, "holds no values of 'cdf', did you mean 'cfd'"),
+        ({}, "cfd", 3, "--keep must be between 1 and 2, got 3"),
+        ({"runs": ({"datasets": ("mnist",), "models": ("sgad",)},)}, "cfd", 1, "lists its variants in `variants`"),
+    ],
+)
+def test_what_cannot_be_halved_is_said(changes: dict[str, object], metric: str, keep: int, message: str) -> None:
+    summary, _ = summary_of(VALUES)
+    with pytest.raises(InputError, match=message):
+        halve(made_up(**changes), summary, metric, keep, 9, "next")
+
+
+def test_the_command_writes_an_experiment_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiment = made_up(variants=("quick", "quick+tau=3", "quick+tau=4"), seeds=(0, 1))
+    write_fake(tmp_path, experiment)
+    collect(experiment, tmp_path / "results", tmp_path / "data")
+    (tmp_path / "fake.yaml").write_text(
+        "title: Search\ndatasets: [digits]\nmodels: [sgad]\nvariants: [quick, quick+tau=3, quick+tau=4]\nseeds: [0, 1]\n"
+    )
+    words = ["halve", "fake.yaml", "--metric", "cfd", "--keep", "1", "--steps", "50", "--out", "next.yaml"]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.output == "next.yaml\n"
+    following = load_experiment("next.yaml")
+    assert following.variants[0] == "quick+max_steps=50" and len(following.variants) == 2
+    assert read_stored(tmp_path / "results", "fake").runs["variant"].nunique() == 3
