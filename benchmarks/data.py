@@ -166,7 +166,7 @@ def main() -> None:
     options.add_argument("--recordings", type=int, default=60)
     options.add_argument("--images", type=int, default=3000)
     options.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    options.add_argument("--markdown", action="store_true", help="the table alone")
+    options.add_argument("--markdown", action="store_true", help="without the line about the machine")
     chosen = options.parse_args()
     rows = measure_conversion(chosen.images) + measure_events(chosen.recordings)
     if chosen.json:

@@ -1,11 +1,13 @@
 """The trace of the root of a covariance product, and the whole distance: ours beside the packages' own functions.
 
-`python -m benchmarks.frechet [--dimension 2048] [--sizes 500,10000] [--json]`: CPU seconds and errors, one process.
+    python -m benchmarks.frechet [--dimension 2048] [--sizes 500,10000] [--json | --markdown]
+
+CPU seconds of one thread and errors, in one process; what takes long is timed once, what is quicker several times.
 The reference: nuclear norm of the centred features where n <= d, else singular values of eigenvector factors.
 """
 
 import argparse
-import json
+import statistics
 import time
 import warnings
 from collections.abc import Callable
@@ -15,10 +17,13 @@ import numpy as np
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
+from benchmarks.common import Timing, as_json, describe, machine, table
 from sgad.measures.frechet import frechet_distance, frechet_distance_of_features, root_trace
 from sgad.measures.moments import Moments, moments_of
 
-Timed = tuple[float, float]
+#: A method is repeated until it has had this many CPU seconds, at most five times.
+ENOUGH_SECONDS, MOST_REPEATS = 15.0, 5
+Timed = tuple[Timing, float]
 
 
 def features(n: int, d: int, seed: int) -> np.ndarray:
@@ -30,11 +35,16 @@ def features(n: int, d: int, seed: int) -> np.ndarray:
 
 
 def timed(function: Callable[[], Any]) -> Timed:
-    start = time.process_time()
+    """Return the CPU seconds of a method, and the value it gives."""
+    seconds: list[float] = []
+    value: Any = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        value = function()
-    return time.process_time() - start, float(np.real(value))
+        while not seconds or (sum(seconds) < ENOUGH_SECONDS and len(seconds) < MOST_REPEATS):
+            begin = time.process_time()
+            value = function()
+            seconds.append(time.process_time() - begin)
+    return Timing(statistics.median(seconds), min(seconds), max(seconds), len(seconds)), float(np.real(value))
 
 
 def by_sqrtm(c1: np.ndarray, c2: np.ndarray) -> Any:
@@ -108,9 +118,26 @@ def compare(n: int, d: int) -> list[dict[str, Any]]:
             "method": name,
             "cpu_seconds": seconds,
             "relative_error": abs(value / truth - 1),
-            "of_sqrtm": seconds / sqrtm_seconds,
+            "of_sqrtm": seconds.median / sqrtm_seconds.median,
         }
         for name, seconds, value, truth in rows
+    ]
+
+
+HEADER = ("n", "d", "method", "CPU seconds: median (range)", "times sqrtm's", "relative error")
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Return one line of the table."""
+    timing = row["cpu_seconds"]
+    spread = f"{timing.median:.3f} ({timing.smallest:.3f} to {timing.largest:.3f}, n = {timing.repeats})"
+    return [
+        str(row["n"]),
+        str(row["d"]),
+        row["method"],
+        spread,
+        f"{row['of_sqrtm']:.4f}",
+        f"{row['relative_error']:.1e}",
     ]
 
 
@@ -118,20 +145,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dimension", type=int, default=2048)
     parser.add_argument("--sizes", default="500,10000", help="numbers of images a side, separated by commas")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--markdown", action="store_true", help="without the line about the machine")
     arguments = parser.parse_args()
     # One thread: CPU seconds of several are no measure of work.
     with threadpool_limits(1):
         results = [row for n in arguments.sizes.split(",") for row in compare(int(n), arguments.dimension)]
     if arguments.json:
-        print(json.dumps(results, indent=1))
+        print(as_json({"machine": machine(), "rows": results}))
         return
-    print(f"{'n':>6} {'method':<32} {'cpu s':>8} {'of sqrtm':>9} {'relative error':>15}")
-    for row in results:
-        print(
-            f"{row['n']:>6} {row['method']:<32} {row['cpu_seconds']:>8.3f} {row['of_sqrtm']:>9.4f}"
-            f" {row['relative_error']:>15.1e}"
-        )
+    if not arguments.markdown:
+        print(describe(machine()) + "\n")
+    print(table(HEADER, [cells(row) for row in results]))
 
 
 if __name__ == "__main__":

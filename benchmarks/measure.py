@@ -1,11 +1,10 @@
 """Whole passes, images to FID, IS, KID, precision and recall: ours beside torch-fidelity and pytorch-fid, one process.
 
-`python -m benchmarks.measure [--num 48] [--weights PATH] [--json]`. Without weights a random network is made, which
+`python -m benchmarks.measure [--num 48] [--weights PATH] [--json | --markdown]`. Without weights a random network is made, which
 costs the same. CPU seconds with one thread; peak memory is not compared. The classifier's pass stands beside them.
 """
 
 import argparse
-import json
 import tempfile
 import time
 import warnings
@@ -18,6 +17,7 @@ import torch
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from benchmarks.common import as_json, describe, machine, table
 from sgad.measures.extractors.inception import FidInception, prepare_input
 from sgad.measures.measure import measure_to_file
 
@@ -121,22 +121,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--num", type=int, default=48, help="images a side")
     parser.add_argument("--weights", type=Path, help="Inception weights; by default a random network")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--markdown", action="store_true", help="without the line about the machine")
     arguments = parser.parse_args()
     # One thread: CPU seconds of several are no measure of work.
     with threadpool_limits(1):
         results = compare(arguments.num, arguments.weights)
     if arguments.json:
-        print(json.dumps(results, indent=1))
+        print(as_json({"machine": machine(), "num": arguments.num, "passes": results}))
         return
-    print(f"{f'pass of 2 x {arguments.num}':<34} {'cpu s':>8} {'per 1000':>9} {'FD':>14} {'IS':>10} {'P':>6} {'R':>6}")
-    for name, row in results.items():
-        cells = [f"{row[key]:.7g}" if key in row else "-" for key in ("fd", "is", "precision", "recall")]
-        per_thousand = row["cpu_seconds"] / (2 * arguments.num) * 1000
-        print(
-            f"{name:<34} {row['cpu_seconds']:>8.1f} {per_thousand:>9.0f}"
-            f" {cells[0]:>14} {cells[1]:>10} {cells[2]:>6.6} {cells[3]:>6.6}"
-        )
+    if not arguments.markdown:
+        print(describe(machine()) + "\n")
+    header = (f"pass of 2 x {arguments.num} images", "CPU s", "per 1,000", "distance", "IS", "precision", "recall")
+    print(table(header, [cells(name, row, arguments.num) for name, row in results.items()]))
+
+
+def cells(name: str, row: dict[str, Any], num: int) -> list[str]:
+    """Return one line of the table."""
+    values = [f"{row[key]:.7g}" if key in row else "–" for key in ("fd", "is", "precision", "recall")]
+    return [name, f"{row['cpu_seconds']:.1f}", f"{row['cpu_seconds'] / (2 * num) * 1000:.0f}", *values]
 
 
 if __name__ == "__main__":

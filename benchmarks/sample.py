@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import as_json, describe, machine, table, time_in_turn
+from benchmarks.common import Timing, as_json, describe, machine, table, time_in_turn
 from benchmarks.contestants import SHAPES, Case
 from benchmarks.train_step import prepare
 from sgad.models.registry import build_generator, fold_batch_norm
@@ -42,6 +42,11 @@ def measure(case: Case, repeats: int) -> dict[str, Any]:
     return {"case": case, "seconds": timings, "images_per_second": speed, "speedup": speed["engine"] / speed["plain"]}
 
 
+def _range(case: Case, timing: Timing) -> str:
+    slowest, fastest = case.batch_size / timing.largest, case.batch_size / timing.smallest
+    return f"{slowest:,.0f} to {fastest:,.0f}, n = {timing.repeats}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the benchmark."""
     options = argparse.ArgumentParser(description="Images a second of a trained generator")
@@ -52,7 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--device", default="cpu")
     options.add_argument("--threads", type=int, default=0, help="0: all cores")
     options.add_argument("--repeats", type=int, default=5)
-    options.add_argument("--json", action="store_true")
+    options.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    options.add_argument("--markdown", action="store_true", help="without the line about the machine")
     chosen = options.parse_args(arguments)
     prepare(chosen.threads)
     about = machine()
@@ -61,13 +67,15 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.json:
         print(as_json({"machine": about, **result}))
         return
-    print(f"{describe(about)}; {torch.get_num_threads()} threads, {case.device}\n")
+    if not chosen.markdown:
+        print(describe(about) + "\n")
+    print(f"{torch.get_num_threads()} threads, {case.device}\n")
     rows = [
         [f"{case.model} {case.dataset}, T = {case.time_steps}, B = {case.batch_size}", name, f"{speed:,.0f}",
-         f"{speed / result['images_per_second']['plain']:.2f}"]
+         _range(case, result["seconds"][name]), f"{speed / result['images_per_second']['plain']:.2f}"]
         for name, speed in result["images_per_second"].items()
     ]  # fmt: skip
-    print(table(("configuration", "what", "images a second", "times the plain's"), rows))
+    print(table(("configuration", "what", "images a second", "range", "times the plain's"), rows))
 
 
 if __name__ == "__main__":

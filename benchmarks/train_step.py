@@ -3,7 +3,7 @@
     python -m benchmarks.train_step --model sgad --dataset mnist --time-steps 16 --batch-size 64 [--reference DIR] [--json]
 
 All run in one process, in turn, under the same allocator and thread settings; the peak memory of each is measured in a
-process of its own. `--markdown` prints a table for RESULTS.md; `--sweep` does T = 4, 8, 16, 32.
+process of its own. `--sweep` does T = 4, 8, 16, 32.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--sweep", action="store_true", help="T = 4, 8, 16, 32")
     options.add_argument("--no-memory", action="store_true", help="leave out the subprocesses that measure memory")
     options.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    options.add_argument("--markdown", action="store_true", help="a Markdown table")
+    options.add_argument("--markdown", action="store_true", help="without the line about the machine")
     options.add_argument("--only", choices=("engine", "plain", "dense", "reference"), help=argparse.SUPPRESS)
     return options
 
@@ -151,7 +151,9 @@ def main(arguments: list[str] | None = None) -> None:
     if options.json:
         print(as_json({"machine": about, "results": results} if options.sweep else {"machine": about, **results[0]}))
         return
-    print(f"{describe(about)}; {torch.get_num_threads()} threads, {options.device}\n")
+    if not options.markdown:
+        print(describe(about) + "\n")
+    print(f"{torch.get_num_threads()} threads, {options.device}\n")
     print(table(HEADER, [row for result in results for row in rows(result)]))
     for result in results:
         faster = ", ".join(f"{value:.2f}x the speed of {name}" for name, value in result["speedup"].items())

@@ -1,6 +1,6 @@
 """How long Snakemake takes to plan N runs, and to find that nothing is left to do.
 
-python -m benchmarks.workflow [--runs 2000 10000] [--json]
+python -m benchmarks.workflow [--runs 2000 10000] [--json | --markdown]
 
 One run goes through the real workflow. Its files and Snakemake's records of them then stand in for those of
 N seeds, so that the second measurement looks at what a finished experiment has: times, parameters, checksums.
@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.common import table
 from sgad.config.compose import run_hash
 from sgad.config.experiment import RunKey
 
@@ -133,10 +134,12 @@ def measure(folder: Path, num_runs: int) -> list[Cost]:
     return costs
 
 
-def row(cost: Cost) -> str:
+HEADER = ("runs", "what", "seconds", "CPU s", "MB")
+
+
+def cells(cost: Cost) -> list[str]:
     """Return one line of the table."""
-    numbers = f"{cost.seconds:>8.1f} {cost.cpu_seconds:>8.1f} {cost.peak_mb:>6.0f}"
-    return f"{cost.runs:>6} {cost.what:<20} {numbers}"
+    return [str(cost.runs), cost.what, f"{cost.seconds:.1f}", f"{cost.cpu_seconds:.1f}", f"{cost.peak_mb:.0f}"]
 
 
 def main() -> None:
@@ -144,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, nargs="+", default=[AT, 10_000], help="numbers of runs (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one JSON line a measurement instead of a table")
+    parser.add_argument("--markdown", action="store_true", help="a Markdown table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -151,10 +155,12 @@ def main() -> None:
         write_experiment(folder, 1)
         snakemake(folder, "--config", "experiment=bench")
         costs = [cost for num_runs in sorted(options.runs) for cost in measure(folder, num_runs)]
-    if not options.json:
-        print(f"{'runs':>6} {'what':<20} {'seconds':>8} {'CPU s':>8} {'MB':>6}")
-    for cost in costs:
-        print(json.dumps(asdict(cost)) if options.json else row(cost))
+    if options.json:
+        print("\n".join(json.dumps(asdict(cost)) for cost in costs))
+    elif options.markdown:
+        print(table(HEADER, [cells(cost) for cost in costs]))
+    else:
+        print("\n".join(f"{a:>6} {b:<20} {c:>8} {d:>8} {e:>6}" for a, b, c, d, e in [HEADER, *map(cells, costs)]))
     sys.exit(any(cost.runs <= AT and (cost.seconds > MAX_SECONDS or cost.peak_mb > MAX_MB) for cost in costs))
 
 
