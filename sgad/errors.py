@@ -25,6 +25,10 @@ class RunFailure(SgadError):
     exit_code = 1
 
 
+class WriteFailure(RunFailure):
+    """A file could not be written: disk full, quota, read-only folder. Says nothing about the run itself."""
+
+
 class Interrupted(SgadError):
     """A signal stopped the stage; the same command goes on where it stood. Exit code 130."""
 

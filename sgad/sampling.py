@@ -19,7 +19,7 @@ from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.layers import StepBatchNorm
-from sgad.training.run import choose_device, set_threads
+from sgad.training.run import held_device, set_threads
 
 Statistics = Literal["running", "recalibrated", "batch"]
 
@@ -101,7 +101,11 @@ def sample_run(request: SampleRequest) -> Path:
         # Later stages read "no images" as "the run failed", and say so in every table.
         write_npz(request.folder / "samples.npz", images=np.zeros((0, 1, 1, 1), np.uint8), meta=np.array("{}"))
         return request.folder / "samples.npz"
-    device = choose_device(request.device)
+    with held_device(request.device) as device:
+        return _sample(request, device)
+
+
+def _sample(request: SampleRequest, device: torch.device) -> Path:
     set_threads(request.threads)
     generator, config, shape = load_generator(request.folder)
     generator = generator.to(device)

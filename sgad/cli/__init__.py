@@ -1,5 +1,7 @@
 """The `sgad` command: one subcommand a stage. Each imports its stage when it runs, so that `--help` is instant."""
 
+import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -10,6 +12,7 @@ import click
 
 from sgad import __version__
 from sgad.errors import SgadError
+from sgad.runs.signals import signals_interrupt
 
 #: Subcommand -> (module, function, one line for --help).
 COMMANDS = {
@@ -78,16 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(words: list[str], debug: bool) -> int:
     try:
-        cli.main(words, prog_name="sgad", standalone_mode=False)
+        with signals_interrupt():
+            cli.main(words, prog_name="sgad", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
         return 0 if not words else 2
     except click.ClickException as error:
         hint = getattr(error, "ctx", None)
-        print(f"sgad: {error.format_message()}{_see_help(hint)}", file=sys.stderr)
+        _complain(f"{error.format_message()}{_see_help(hint)}")
         return 2
     except (click.Abort, KeyboardInterrupt):
-        print("sgad: interrupted; the same command goes on where it stood", file=sys.stderr)
+        _complain("interrupted; the same command goes on where it stood")
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone; say nothing more to it.
@@ -96,14 +100,20 @@ def _run(words: list[str], debug: bool) -> int:
     except SgadError as error:
         if debug:
             raise
-        print(f"sgad: {error}", file=sys.stderr)
+        _complain(str(error))
         return error.exit_code
     except Exception as error:
         if debug:
             raise
-        print(f"sgad: {_unexpected(error)}", file=sys.stderr)
+        _complain(_unexpected(error))
         return 2 if isinstance(error, ModuleNotFoundError) else 1
     return 0
+
+
+def _complain(sentence: str) -> None:
+    # The log may lie on the very disk that is full; the exit code says the rest.
+    with contextlib.suppress(OSError):
+        print(f"sgad: {sentence}", file=sys.stderr, flush=True)
 
 
 def _see_help(context: click.Context | None) -> str:
@@ -115,5 +125,14 @@ def _unexpected(error: Exception) -> str:
         return f"the package {error.name!r} is missing; install it with `pip install -c constraints.txt -e .`"
     if isinstance(error, MemoryError):
         return "this machine has too little memory for that; use a smaller batch_size or --set memory=low"
+    if isinstance(error, OSError) and error.errno in (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+    ):
+        place = f" {error.filename}" if error.filename else ""
+        return f"cannot read or write{place}: {error.strerror}; mend that, then the same command goes on"
     first = (str(error).splitlines() or [""])[0]
     return f"unexpected {type(error).__name__}: {first}; repeat the command with --debug and report it"

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sgad.config.compose import Resolved, parse_settings, resolve, resolve_file
-from sgad.errors import InputError, Interrupted, SgadError
+from sgad.errors import InputError, Interrupted, SgadError, WriteFailure
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -85,7 +85,8 @@ def train(
     )
     try:
         record = train_run(request, _tell)
-    except (Interrupted, InputError, KeyboardInterrupt):
+    # A full disk is no property of the run: it is not written down as its result, and the same command goes on.
+    except (Interrupted, InputError, WriteFailure, KeyboardInterrupt):
         raise
     except Exception as error:
         if not record_failure:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sgad.errors import InputError, RunFailure
+from sgad.errors import InputError, WriteFailure
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
     Raises
     ------
-    RunFailure
+    WriteFailure
         If the disk is full or the folder cannot be written; what stood at `path` is untouched.
     """
     target = Path(path)
@@ -31,19 +31,25 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=f".tmp{target.suffix}", dir=target.parent)
         os.close(handle)
         temporary = Path(name)
-        # mkstemp makes files private; results are meant to be read by others.
-        temporary.chmod(0o666 & ~_umask())
         yield temporary
+        # mkstemp and safetensors make files private; results are meant to be read by others.
+        temporary.chmod(0o666 & ~_umask())
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise RunFailure(
-            f"cannot write {target}: {error.strerror or error}; free some space or choose another folder"
-        ) from error
+        raise write_failure(target, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_failure(path: Path | str, error: Exception) -> WriteFailure:
+    """Return the error of a file that could not be written."""
+    said = getattr(error, "strerror", None) or error
+    return WriteFailure(
+        f"cannot write {path}: {said}; free some space or choose another folder, then the same command goes on"
+    )
 
 
 def _umask() -> int:

@@ -1,16 +1,31 @@
-"""One process a run folder: a lock that the system frees when its holder dies, however it dies."""
+"""One process a run folder, on one machine and on many.
+
+On one machine the system frees the lock when its holder dies, however it dies. Between machines a shared file system may
+not carry locks at all (NFS mounted with `nolock`), so the holder also moves the lock file's time now and then. Whoever
+finds the name of another machine in the file waits until that time has stood still for a minute. No clocks are compared.
+"""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sgad.errors import RunFailure
+from sgad.runs.files import write_failure
+
+FILE_NAME = ".lock"
+#: Seconds between two signs of life, and without one until a holder on another machine counts as dead.
+BEAT, LEASE = 10.0, 60.0
+#: What a file system says that has no locks.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def _tell(message: str) -> None:
@@ -18,7 +33,9 @@ def _tell(message: str) -> None:
 
 
 @contextlib.contextmanager
-def run_lock(folder: Path, tell: Callable[[str], None] = _tell, wait: float = float("inf")) -> Iterator[None]:
+def run_lock(
+    folder: Path, tell: Callable[[str], None] = _tell, wait: float = float("inf"), lease: float = LEASE
+) -> Iterator[None]:
     """Hold the folder's lock for the length of the block.
 
     A second process says for whom it waits, then waits up to `wait` seconds.
@@ -27,50 +44,123 @@ def run_lock(folder: Path, tell: Callable[[str], None] = _tell, wait: float = fl
     ------
     RunFailure
         If the holder is still alive when the time is over.
+    WriteFailure
+        If the lock file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    # Opened without inheritance, so that a child which outlives its parent cannot hold the lock.
-    with open(folder / ".lock", "a+", encoding="utf-8") as handle:
-        _acquire(handle.fileno(), folder, lambda: _holder(folder), tell, wait)
-        handle.truncate(0)
-        handle.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-        handle.flush()
-        yield
-
-
-def _acquire(
-    descriptor: int, folder: Path, holder: Callable[[], str], tell: Callable[[str], None], wait: float
-) -> None:
-    deadline, told = time.monotonic() + wait, False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise RunFailure(f"{folder} is in use by {holder()}; wait for it or stop it") from None
-            if not told:
-                tell(f"{folder} is in use by {holder()}; waiting until it ends")
-                told = True
-            time.sleep(0.2)
-
-
-def _holder(folder: Path) -> str:
+    path = folder / FILE_NAME
     try:
-        content = json.loads((folder / ".lock").read_text(encoding="utf-8"))
-        return f"process {content['pid']} on {content['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        folder.mkdir(parents=True, exist_ok=True)
+        # Opened without inheritance, so that a child which outlives its parent cannot hold the lock.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    done = threading.Event()
+    try:
+        _acquire(descriptor, folder, tell, wait, lease)
+        _write(descriptor, path, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        threading.Thread(target=_beat, args=(path, done), daemon=True, name="sgad-lock").start()
+        yield
+        _write(descriptor, path, "")
+    finally:
+        done.set()
+        os.close(descriptor)
+
+
+def _write(descriptor: int, path: Path, text: str) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+    except OSError as error:
+        raise write_failure(path, error) from error
+
+
+def _beat(path: Path, done: threading.Event) -> None:
+    while not done.wait(BEAT):
+        # A sign of life that a full or vanished file system does not take is no reason to stop.
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+def _acquire(descriptor: int, folder: Path, tell: Callable[[str], None], wait: float, lease: float) -> None:
+    begin, seen = time.monotonic(), _Life(folder, lease)
+    told = False
+    while not (_has_lock(descriptor) and seen.is_free()):
+        if time.monotonic() >= begin + wait:
+            raise RunFailure(f"{folder} is in use by {_name(_content(folder))}; wait for it or stop it")
+        if not told:
+            tell(f"{folder} is in use by {_name(_content(folder))}; waiting until it ends")
+            told = True
+        time.sleep(0.2)
+
+
+def _has_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+class _Life:
+    """Signs of life of a holder on another machine, whose lock this machine may not see."""
+
+    def __init__(self, folder: Path, lease: float) -> None:
+        self._folder, self._lease = folder, lease
+        self._moved, self._since = -1, time.monotonic()
+
+    def is_free(self) -> bool:
+        """Return whether nobody on another machine has shown life for the length of the lease."""
+        if not _is_elsewhere(_content(self._folder)):
+            return True
+        moved = (self._folder / FILE_NAME).stat().st_mtime_ns
+        if moved != self._moved:
+            self._moved, self._since = moved, time.monotonic()
+        return time.monotonic() - self._since >= self._lease
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_elsewhere(content: dict[str, Any]) -> bool:
+    return bool(content.get("host", socket.gethostname()) != socket.gethostname())
+
+
+def _name(content: dict[str, Any]) -> str:
+    return f"process {content['pid']} on {content['host']}" if {"pid", "host"} <= set(content) else "another process"
+
+
+def refuse_if_taken_over(folder: Path) -> None:
+    """Called before a checkpoint is written by who believes to hold the lock.
+
+    Raises
+    ------
+    RunFailure
+        If another process took the folder, because this one, or its network, stood still for longer than the lease.
+    """
+    content = _content(folder)
+    mine = {"pid": os.getpid(), "host": socket.gethostname()}
+    if content and content != mine:
+        raise RunFailure(
+            f"{folder} was taken over by {_name(content)} while this process stood still; nothing is written"
+        )
 
 
 def is_locked(folder: Path) -> bool:
     """Return whether a living process works in the run folder."""
-    path = folder / ".lock"
-    if not path.exists():
+    path = folder / FILE_NAME
+    try:
+        with open(path, encoding="utf-8") as handle:
+            if not _has_lock(handle.fileno()):
+                return True
+            beat = time.time() - path.stat().st_mtime
+    except OSError:
         return False
-    with open(path, encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return _is_elsewhere(_content(folder)) and beat < LEASE

@@ -23,10 +23,11 @@ def _clock(seconds: float) -> str:
 
 def _say(line: str) -> None:
     """Print a line to standard error and, where a workflow gave us one, to the descriptor of its terminal."""
-    print(line, file=sys.stderr, flush=True)
+    # The disk of the log may be full, and whoever gave the descriptor may have closed it: progress is not worth failing for.
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
     terminal = os.environ.get(TERMINAL_VARIABLE, "")
     if terminal.isdigit():
-        # Whoever gave the descriptor may have closed it: progress is not worth failing for.
         with contextlib.suppress(OSError):
             os.write(int(terminal), f"{line}\n".encode())
 

@@ -4,6 +4,7 @@ The JSON file is written last, so a checkpoint exists from the moment its JSON d
 configuration; one made by another configuration is never resumed from.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from sgad.errors import InputError, SgadError
-from sgad.runs.files import atomic_write, read_json, sha256_of, write_json
+from sgad.errors import InputError, RunFailure
+from sgad.runs.files import atomic_write, sha256_of, write_failure, write_json
 
 FOLDER = "checkpoints"
 
@@ -50,11 +51,17 @@ def save_checkpoint(
 
 
 def newest_checkpoint(folder: Path, config_hash: str) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest whole checkpoint of this configuration, and a sentence for each one passed over."""
+    """Return the newest whole checkpoint of this configuration, and a sentence for each one passed over.
+
+    Raises
+    ------
+    RunFailure
+        If the file system does not let us read one: that says nothing about the checkpoint, and none is passed over.
+    """
     notes: list[str] = []
     for path in _records(folder / FOLDER):
         try:
-            record = read_json(path)
+            record = json.loads(path.read_text(encoding="utf-8"))
             if record["config_hash"] != config_hash:
                 notes.append(
                     f"{path.name} was made with another configuration ({record['config_hash']}); not resumed from"
@@ -65,7 +72,9 @@ def newest_checkpoint(folder: Path, config_hash: str) -> tuple[Checkpoint | None
                 notes.append(f"{weights.name} is damaged or absent; the one before it is used")
                 continue
             return Checkpoint(int(record["step"]), load_tensors(weights), record["values"]), notes
-        except (SgadError, KeyError, TypeError, ValueError, OSError) as error:
+        except OSError as error:
+            raise RunFailure(f"{path} cannot be read ({error.strerror or error}); try again later") from error
+        except (InputError, KeyError, TypeError, ValueError) as error:
             notes.append(f"{path.name} cannot be read ({error}); the one before it is used")
     return None, notes
 
@@ -79,7 +88,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """Write tensors as safetensors, atomically; the metadata are strings in the file's header."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
-        save_file(contiguous, temporary, metadata=dict(metadata or {}))
+        try:
+            save_file(contiguous, temporary, metadata=dict(metadata or {}))
+        except SafetensorError as error:
+            # What it says where the disk is full; it is no OSError.
+            raise write_failure(path, error) from error
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

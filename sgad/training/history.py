@@ -1,12 +1,13 @@
 """history.csv: one row every few update pairs, flushed as it goes, cut back to the checkpoint on resume."""
 
+import contextlib
 import csv
 import io
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sgad.runs.files import write_text
+from sgad.runs.files import write_failure, write_text
 
 FILE_NAME = "history.csv"
 COLUMNS = (
@@ -55,12 +56,17 @@ class History:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
+        # What a full disk did not take at the last append is not tried once more.
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
     def append(self, row: Row) -> None:
         """Write one row and hand it to the system at once."""
-        self._stream.write(",".join(_format(row.get(column)) for column in COLUMNS) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(",".join(_format(row.get(column)) for column in COLUMNS) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            raise write_failure(self._path, error) from error
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sgad.config.run import RunConfig
 from sgad.data.loader import Batches
 from sgad.errors import Interrupted
+from sgad.runs.lock import refuse_if_taken_over
 from sgad.runs.progress import Progress
 from sgad.runs.seeds import stream_seed
 from sgad.runs.signals import StopRequest, stop_requests
@@ -153,6 +154,7 @@ class _Session:
 
     def save(self) -> None:
         """Write a checkpoint of the current step."""
+        refuse_if_taken_over(self.folder)
         tensors = gather_tensors(self.networks.modules(), self.networks.optimisers())
         values = {"seconds": self.seconds, "sessions": self.sessions}
         save_checkpoint(self.folder, self.step, tensors, self.hash, values, self.config.keep_checkpoints)

@@ -1,9 +1,10 @@
 """The train stage: from a configuration and prepared data to generator.safetensors, history.csv and run.json."""
 
+import contextlib
 import datetime
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sgad.errors import InputError, Interrupted
 from sgad.images import save_grid
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.runs import provenance
+from sgad.runs.devices import claimed_device, lock_folder, visible_devices
 from sgad.runs.files import read_json, write_text
 from sgad.runs.lock import run_lock
 from sgad.runs.record import FILE_NAME as RECORD
@@ -43,6 +45,23 @@ class TrainRequest:
     device: str = "auto"
     threads: int = 0
     resume: bool = True
+
+
+@contextlib.contextmanager
+def held_device(wanted: str) -> Iterator[torch.device]:
+    """Yield the device called `wanted`; of this machine's GPUs "auto" takes the one with the fewest runs, and holds it."""
+    if wanted != "auto" or not torch.cuda.is_available():
+        yield _current(choose_device(wanted))
+        return
+    with claimed_device(visible_devices(torch.cuda.device_count()), lock_folder()) as position:
+        yield _current(torch.device("cuda", position))
+
+
+def _current(device: torch.device) -> torch.device:
+    """Make a GPU the current one: compiled kernels run there, whatever device their tensors are on."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -83,7 +102,8 @@ def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
         if done is not None:
             tell(f"{request.folder} is already {done.status}; nothing to do (--no-resume trains it anew)")
             return done
-        return _train_locked(request, prepared, tell)
+        with held_device(request.device) as device:
+            return _train_locked(request, prepared, device, tell)
 
 
 def _require_fit(config: RunConfig, prepared: Prepared) -> None:
@@ -109,9 +129,10 @@ def _finished_record(request: TrainRequest, prepared: Prepared) -> RunRecord | N
     return record if same and record.status in FINAL and (request.folder / "generator.safetensors").is_file() else None
 
 
-def _train_locked(request: TrainRequest, prepared: Prepared, tell: Callable[[str], None]) -> RunRecord:
+def _train_locked(
+    request: TrainRequest, prepared: Prepared, device: torch.device, tell: Callable[[str], None]
+) -> RunRecord:
     config, folder = request.config, request.folder
-    device = choose_device(request.device)
     threads = set_threads(request.threads)
     shape = tuple(prepared.manifest.shape)
     networks = new_networks(config, shape, device)
@@ -123,7 +144,8 @@ def _train_locked(request: TrainRequest, prepared: Prepared, tell: Callable[[str
         flip=config.flip,
         drop_last=config.drop_last,
     )
-    _clear_other_results(request)
+    for note in _clear_other_results(request):
+        tell(note)
     write_text(folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
     record = _new_record(request, prepared, device, threads)
     record.target_steps = total_steps(config, batches.steps_per_epoch)
@@ -171,12 +193,12 @@ def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device
     return make_networks(config, generator.to(device, dtype), discriminator.to(device, dtype))
 
 
-def _clear_other_results(request: TrainRequest) -> None:
-    """Remove what another configuration, or a training that is not resumed, left in the run folder."""
+def _clear_other_results(request: TrainRequest) -> list[str]:
+    """Remove what another configuration, or a training that is not resumed, left; return why it is not resumed from."""
     folder = request.folder
-    checkpoint, _ = newest_checkpoint(folder, request.config.hash())
-    if request.resume and checkpoint is not None:
-        return
+    checkpoint, notes = newest_checkpoint(folder, request.config.hash()) if request.resume else (None, [])
+    if checkpoint is not None:
+        return []
     for name in (CHECKPOINTS, "grids"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (
@@ -187,6 +209,7 @@ def _clear_other_results(request: TrainRequest) -> None:
         "metrics.json",
     ):
         (folder / name).unlink(missing_ok=True)
+    return [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []
 
 
 def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device, threads: int) -> RunRecord:
@@ -239,6 +262,7 @@ def _finish(
 ) -> RunRecord:
     """Write the networks and the final record; then the checkpoints are no longer needed."""
     folder, config = request.folder, request.config
+    record.peak_memory_mb = round(_peak_memory(networks), 1)
     if outcome.status == "diverged":
         networks = _last_finite(folder, config, networks, shape)
     header = {"config": config.model_dump_json(), "shape": json.dumps(list(shape)), "sgad": __version__}
@@ -248,7 +272,6 @@ def _finish(
     record.steps, record.seconds, record.sessions = outcome.steps, round(outcome.seconds, 3), outcome.sessions
     record.epochs = round(outcome.steps / steps_per_epoch, 4)
     record.images_per_second = round(outcome.images_per_second, 3)
-    record.peak_memory_mb = round(_peak_memory(request.device), 1)
     record.ended = _now()
     record.write(folder)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
@@ -264,9 +287,10 @@ def _last_finite(folder: Path, config: RunConfig, networks: Networks, shape: tup
     return networks
 
 
-def _peak_memory(device: str) -> float:
-    if torch.cuda.is_available() and device != "cpu":
-        return torch.cuda.max_memory_allocated() / 1e6
+def _peak_memory(networks: Networks) -> float:
+    device = next(networks.generator.parameters()).device
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
     return provenance.peak_memory_mb()
 
 

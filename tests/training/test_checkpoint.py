@@ -1,12 +1,16 @@
 """Checkpoints: whole or not counted, never of another configuration."""
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
-from sgad.errors import InputError
+from sgad.errors import InputError, RunFailure, WriteFailure
+from sgad.runs.files import _umask
+from sgad.training import checkpoint as module
 from sgad.training.checkpoint import (
     FOLDER,
     gather_tensors,
@@ -118,3 +122,36 @@ def test_absent_and_broken_files_get_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "y.safetensors").write_bytes(b"\xff" * 20)
     with pytest.raises(InputError, match="not a whole safetensors file"):
         load_tensors(tmp_path / "y.safetensors")
+
+
+def test_a_file_system_that_does_not_answer_passes_over_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, 1)
+
+    def unreadable(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(module, "sha256_of", unreadable)
+    with pytest.raises(RunFailure, match=r"cannot be read \(Input/output error\); try again later"):
+        newest_checkpoint(tmp_path, "h")
+    assert len(list((tmp_path / FOLDER).iterdir())) == 2
+
+
+def test_weights_that_find_no_room_leave_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_tensors(tmp_path / "x.safetensors", {"x": torch.zeros(2)})
+
+    def full(*arguments: object, **named: object) -> None:
+        # safetensors' own kind of error, which is no OSError.
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(WriteFailure, match=r"No space left on device.*free some space"):
+        save_tensors(tmp_path / "x.safetensors", {"x": torch.ones(2)})
+    assert load_tensors(tmp_path / "x.safetensors")["x"].tolist() == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_others_may_read_the_weights(tmp_path: Path) -> None:
+    save_tensors(tmp_path / "x.safetensors", {"x": torch.zeros(2)})
+    assert (tmp_path / "x.safetensors").stat().st_mode & 0o444 == 0o444 & ~_umask()

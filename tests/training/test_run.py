@@ -1,5 +1,6 @@
 """The train stage: same seed same bits, interruption and resume, divergence, what a changed configuration does."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 
+from sgad.cli import main
 from sgad.config.compose import resolve
 from sgad.errors import InputError, Interrupted
 from sgad.runs.record import RunRecord, read_record
 from sgad.training import loop
 from sgad.training.checkpoint import FOLDER, load_tensors
 from sgad.training.history import read_rows
-from sgad.training.run import TrainRequest, choose_device, record_failure, train_run
+from sgad.training.run import TrainRequest, choose_device, held_device, record_failure, train_run
 
 SMALL: dict[str, Any] = {
     "time_steps": 2,
@@ -197,14 +199,63 @@ def wait_for_checkpoint(folder: Path, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.02)
 
 
-def test_ctrl_c_exits_with_130_and_one_sentence(digits: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_exits_with_130_and_one_sentence(digits: Path, tmp_path: Path, number: signal.Signals) -> None:
     process = start(digits, tmp_path)
     wait_for_checkpoint(tmp_path, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
+    begin = time.monotonic()
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "stopped by SIGINT at step" in errors.splitlines()[-1]
+    assert time.monotonic() - begin < 10
+    assert f"stopped by {number.name} at step" in errors.splitlines()[-1]
     assert "Traceback" not in errors
+
+
+def test_a_signal_before_the_first_step_exits_with_130_too(digits: Path, tmp_path: Path) -> None:
+    process = start(digits, tmp_path)
+    while not (tmp_path / ".lock").is_file():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in errors and "Traceback" not in errors
+
+
+def test_runs_on_one_machine_take_different_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SGAD_GPU_LOCKS", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    with held_device("auto") as first, held_device("auto") as second, held_device("auto") as third:
+        assert [first.index, second.index, third.index] == [0, 1, 0]
+    assert current == [first, second, third]
+    with held_device("cpu") as device:
+        assert device.type == "cpu"
+
+
+def test_a_full_disk_is_not_the_runs_failure(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    words = ["train", "--dataset", "digits", "--model", "swgan", "--out", str(tmp_path), "--record-failure"]
+    words += ["--data", str(digits.parent), "--device", "cpu", "--threads", "1"]
+    words += [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    with monkeypatch.context() as patch:
+        patch.setattr("sgad.runs.files.os.replace", full)
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+    assert stopped.value.code == 1
+    assert "No space left on device; free some space" in capsys.readouterr().err
+    assert not (tmp_path / "run.json").exists()
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert not stopped.value.code
+    assert read_record(tmp_path).status == "completed"
 
 
 @pytest.mark.slow
