@@ -1,12 +1,14 @@
 """The health of a training, seen live: firing rates, potentials near the threshold, gradient norms, diversity."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from sgad.snn.layers import firing_rates, record_activity, window_shares
+from sgad.snn.layers import StepBatchNorm, firing_rates, record_activity, statistics_frozen, window_shares
 
 #: Below this mean standard deviation between images (of pixels in [0, 1]) all images are the same to the eye.
 COLLAPSED_DIVERSITY = 0.004
@@ -38,6 +40,18 @@ class Health:
             "diversity": self.diversity,
         }
 
+    def layer_rows(self, step: int) -> list[dict[str, float | int | str | None]]:
+        """Return the rows of layers.csv at one step."""
+        networks = (
+            ("generator", self.rates_generator, self.shares_generator),
+            ("discriminator", self.rates_discriminator, self.shares_discriminator),
+        )
+        return [
+            {"step": step, "network": name, "layer": layer, "firing_rate": rate, "surrogate_share": shares[layer]}
+            for name, rates, shares in networks
+            for layer, rate in rates.items()
+        ]
+
     def verdict(self) -> tuple[str, str]:
         """Return the status of a training that ends in this state, and the reason if it is not `completed`."""
         for network, rates in (
@@ -65,18 +79,30 @@ def gradient_norm(module: nn.Module) -> float | None:
     return float(torch.stack(norms).norm()) if norms else None
 
 
+@contextlib.contextmanager
+def _seen_by_training(module: nn.Module) -> Iterator[None]:
+    """Normalise by the batch's own statistics in this block; nothing else behaves as in training or is changed."""
+    before = [(part, part.training) for part in module.modules()]
+    for part, _ in before:
+        # Only batch norm: spectral norm in training mode would go on with its power iteration.
+        part.training = isinstance(part, StepBatchNorm)
+    with statistics_frozen(module), record_activity(module):
+        yield
+    for part, was_training in before:
+        part.training = was_training
+
+
 @torch.no_grad()
 def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor) -> Health:
-    """Look at both networks with a few fixed latents (B, latent_dim), in evaluation mode, and change nothing."""
+    """Look at both networks with a few fixed latents (B, latent_dim), as training sees them, and change nothing.
+
+    Batch norm takes the batch's own statistics: running averages lag behind weights that move fast, and a network that
+    is silent only through them is not.
+    """
     gradients = gradient_norm(generator), gradient_norm(discriminator)
-    modes = generator.training, discriminator.training
-    generator.eval()
-    discriminator.eval()
-    with record_activity(generator), record_activity(discriminator):
+    with _seen_by_training(generator), _seen_by_training(discriminator):
         made = generator(z[:PROBE_IMAGES])
         discriminator(made.frames)
-    generator.train(modes[0])
-    discriminator.train(modes[1])
     spread = float(made.shown.float().std(dim=-4).mean())
     return Health(
         firing_rates(generator),

@@ -1,4 +1,4 @@
-"""history.csv: one row every few update pairs, flushed as it goes, cut back to the checkpoint on resume."""
+"""history.csv and layers.csv: rows every few update pairs, flushed as they come, cut back to the checkpoint on resume."""
 
 import contextlib
 import csv
@@ -28,23 +28,29 @@ COLUMNS = (
     "seconds",
 )
 
-Row = dict[str, float | int | None]
+#: One row a layer: where in the networks spikes and gradients are.
+LAYERS_FILE = "layers.csv"
+LAYER_COLUMNS = ("step", "network", "layer", "firing_rate", "surrogate_share")
+
+Row = dict[str, float | int | str | None]
 
 
-def _format(value: float | int | None) -> str:
+def _format(value: float | int | str | None) -> str:
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.6g}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 class History:
-    """Appends rows to history.csv. Rows after `last_step`, left by a killed process, are dropped first."""
+    """Appends rows to a file of the run folder. Rows after `last_step`, left by a killed process, are dropped first."""
 
-    def __init__(self, folder: Path, last_step: int) -> None:
-        self._path = folder / FILE_NAME
+    def __init__(
+        self, folder: Path, last_step: int, file_name: str = FILE_NAME, columns: tuple[str, ...] = COLUMNS
+    ) -> None:
+        self._path, self._columns = folder / file_name, columns
         kept = [row for row in read_rows(self._path) if _step(row) <= last_step]
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore", restval="")
+        writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore", restval="")
         writer.writeheader()
         writer.writerows(kept)
         write_text(self._path, text.getvalue())
@@ -63,7 +69,7 @@ class History:
     def append(self, row: Row) -> None:
         """Write one row and hand it to the system at once."""
         try:
-            self._stream.write(",".join(_format(row.get(column)) for column in COLUMNS) + "\n")
+            self._stream.write(",".join(_format(row.get(column)) for column in self._columns) + "\n")
             self._stream.flush()
         except OSError as error:
             raise write_failure(self._path, error) from error

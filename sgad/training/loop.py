@@ -22,7 +22,7 @@ from sgad.runs.signals import StopRequest, stop_requests
 from sgad.training.averaging import averaged_copy, update_average
 from sgad.training.checkpoint import gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
-from sgad.training.history import History, Row
+from sgad.training.history import LAYER_COLUMNS, LAYERS_FILE, History, Row
 from sgad.training.optimisers import build_optimisers, set_learning_rates
 from sgad.training.step import UpdateResult, update_pair
 
@@ -120,8 +120,12 @@ def train(
     notes = state.restore() if resume else []
     for note in notes:
         hooks.tell(note)
-    with stop_requests() as stop, History(folder, state.step) as history:
-        outcome = _run(state, batches, history, hooks, stop)
+    with (
+        stop_requests() as stop,
+        History(folder, state.step) as history,
+        History(folder, state.step, LAYERS_FILE, LAYER_COLUMNS) as layers,
+    ):
+        outcome = _run(state, batches, (history, layers), hooks, stop)
     outcome.notes = notes
     return outcome
 
@@ -184,7 +188,8 @@ class _Session:
         return result
 
 
-def _run(state: _Session, batches: Batches, history: History, hooks: Hooks, stop: StopRequest) -> Outcome:
+def _run(state: _Session, batches: Batches, files: tuple[History, History], hooks: Hooks, stop: StopRequest) -> Outcome:
+    history, layers = files
     config, begun, before, first_step = state.config, time.monotonic(), state.seconds, state.step
     health = Health()
     title = f"{config.dataset}/{config.model}/{config.variant}/seed{config.seed}"
@@ -209,6 +214,8 @@ def _run(state: _Session, batches: Batches, history: History, hooks: Hooks, stop
             if log_due:
                 health = measure_health(state.networks.generator, state.networks.discriminator, state.probe)
                 history.append(_row(state, batches, result, health, speed))
+                for row in health.layer_rows(state.step):
+                    layers.append(row)
             if checkpoint_due:
                 state.save()
                 hooks.record(state.step, state.seconds, state.sessions)

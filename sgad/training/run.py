@@ -203,6 +203,7 @@ def _clear_other_results(request: TrainRequest) -> list[str]:
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (
         "history.csv",
+        "layers.csv",
         "generator.safetensors",
         "discriminator.safetensors",
         "samples.npz",

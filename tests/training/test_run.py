@@ -68,6 +68,8 @@ def test_a_training_leaves_all_its_files(digits: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in rows] == ["2", "4", "6"]
     assert all(np.isfinite(float(row["loss_generator"])) for row in rows)
     assert 0 <= float(rows[-1]["firing_rate_generator"]) <= 1
+    layers = read_rows(tmp_path / "layers.csv")
+    assert [row["step"] for row in layers] == [step for step in ("2", "4", "6") for _ in range(6)]
     assert sorted(path.name for path in (tmp_path / "grids").iterdir()) == [
         "step-000003.png",
         "step-000006.png",
