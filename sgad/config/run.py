@@ -61,6 +61,12 @@ class RunConfig(BaseModel):
     encoder: Literal["direct", "rate", "ttfs"] = Field("direct", description="how a static input becomes T steps")
     scoring_mode: ScoringMode = Field("AttentionScoring_1", description="how SGAD weighs a new step against the old")
     info_nce_weight: float = Field(0.0, ge=0, description="weight of the InfoNCE term of AttentionScoring_2")
+    batch_norm: Literal["per_step", "shared"] = Field(
+        "per_step", description="statistics of every time step on its own (the paper), or of all steps together"
+    )
+    weight_init: Literal["default", "orthogonal", "normal"] = Field(
+        "default", description="start of weights: torch's uniform, orthogonal, or normal with deviation 0.02 (DCGAN)"
+    )
     output_bias: float | None = Field(None, description="start of the last deconvolution's bias; null: torch's default")
     output_gain: Positive = Field(1.0, description="factor on the last deconvolution's initial weights")
 

@@ -17,6 +17,7 @@ from sgad.errors import InputError, nearest
 from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.folding import fold_batch_norm as fold_batch_norm
 from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shape, SwganGenerator
+from sgad.snn.layers import StepBatchNorm
 
 Builder = Callable[[RunConfig, Shape], nn.Module]
 
@@ -90,6 +91,13 @@ def _build(kind: str, name: str, config: RunConfig, shape: Sequence[int]) -> nn.
         module = builder(config, (int(shape[0]), int(shape[1]), int(shape[2])))
     if not isinstance(module, nn.Module):
         raise InputError(f"{kind} {name!r} made a {type(module).__name__}, not a torch module")
+    if config.batch_norm == "shared":
+        for part in module.modules():
+            if isinstance(part, StepBatchNorm):
+                part.is_shared = True
+        # A segment of the steps does not know the statistics of all.
+        if isinstance(module, Generator | Discriminator):
+            module.memory = "normal"
     return module
 
 
@@ -112,10 +120,11 @@ def _find(kind: str, name: str) -> Builder:
 
 
 @torch.no_grad()
-def initialise(module: nn.Module, random: torch.Generator) -> None:
-    """Draw all weights anew from `random`, distributed as torch's defaults; the global generator is not touched.
+def initialise(module: nn.Module, random: torch.Generator, weight_init: str = "default") -> None:
+    """Draw all weights anew from `random`; the global generator is not touched.
 
-    Weights and biases of linear layers and convolutions are uniform within 1 / sqrt(fan_in); batch norms start at
+    Weights and biases of linear layers and convolutions are uniform within 1 / sqrt(fan_in), torch's default; or the
+    weights are orthogonal (Saxe et al. 2014), or normal with deviation 0.02 (Radford et al. 2016). Batch norms start at
     weight 1, bias 0 and fresh averages. A generator's `output_bias` and `output_gain` apply to its last layer.
     """
     for part in module.modules():
@@ -125,7 +134,12 @@ def initialise(module: nn.Module, random: torch.Generator) -> None:
             if parametrize.is_parametrized(part, "weight"):
                 weight = part.parametrizations.weight.original  # type: ignore[union-attr, assignment]
             bound = 1 / math.sqrt(weight[0].numel())
-            _draw(weight, bound, random)
+            if weight_init == "orthogonal":
+                nn.init.orthogonal_(weight, generator=random)
+            elif weight_init == "normal":
+                nn.init.normal_(weight, std=0.02, generator=random)
+            else:
+                _draw(weight, bound, random)
             if part.bias is not None:
                 _draw(part.bias, bound, random)
         elif hasattr(part, "reset_running_stats"):

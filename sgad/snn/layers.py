@@ -39,6 +39,8 @@ class StepBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
         self.register_buffer("num_batches_tracked", torch.tensor(0, dtype=torch.long))
         self.is_recording = True
+        #: Whether training takes the statistics of all time steps together (Zheng et al. 2021, arXiv:2011.05280).
+        self.is_shared = False
         self._pending: list[tuple[Tensor, Tensor, int]] = []
 
     def reset_running_stats(self) -> None:
@@ -52,6 +54,12 @@ class StepBatchNorm(nn.Module):
         if self.training:
             return Norm(self.weight, self.bias, eps=self.eps)
         return Norm(self.weight, self.bias, self.running_mean, self.running_var, self.eps)
+
+    def normalise_together(self, x: Tensor) -> Tensor:
+        """Normalise (T, B, H, W, C) by the statistics of all steps together, and record them as one step."""
+        mean, var = x.mean(dim=(0, 1, 2, 3)), x.var(dim=(0, 1, 2, 3), correction=0)
+        self.record(mean[None], var[None], x.numel() // x.shape[-1], steps=1)
+        return (x - mean) * (self.weight * torch.rsqrt(var + self.eps)) + self.bias
 
     def record(self, mean: Tensor, var: Tensor, count: int, steps: int) -> None:
         """Keep mean and biased variance (T, C) of `steps` steps, or (1, C) if all are the same, for `commit`.
@@ -152,6 +160,9 @@ class Spiking(nn.Module):
             x = x[:, :, None, None, :]
         elif norm is None and self.pool == 1:
             x = x.flatten(2)[:, :, None, None, :]
+        is_vector = len(shape) == 3 or (norm is None and self.pool == 1)
+        if norm is not None and norm.is_shared and norm.training:
+            x, norm = norm.normalise_together(x), None
         arguments = None if norm is None else norm.norm()
         if self.neuron.kind == "leaky_relu":
             spikes, last = self._analog(x, steps, norm, arguments), None
@@ -164,7 +175,7 @@ class Spiking(nn.Module):
             if norm is not None and result.mean is not None and result.var is not None:
                 norm.record(result.mean, result.var, x[0].numel() // x.shape[-1], steps)
             spikes, last = result.spikes, result.state
-        if len(shape) == 3 or (norm is None and self.pool == 1):
+        if is_vector:
             spikes = spikes.reshape(len(spikes), *shape[1:])
         return spikes, last
 
@@ -186,7 +197,8 @@ class Spiking(nn.Module):
         On a CPU, neurons whose current never changes are not written out step by step: their spikes repeat.
         """
         scan = Scan(steps, self.neuron, self.pool, None, keep_state)
-        if state is not None or not is_periodic(x, scan, self.kernel(x.device)):
+        together = norm is not None and norm.is_shared
+        if state is not None or together or not is_periodic(x, scan, self.kernel(x.device)):
             spikes, last = self(x, steps, norm, state, None, keep_state)
             made: Tensor = synapse(spikes) if isinstance(synapse, nn.Linear) else convolve(spikes, synapse)
             return made, last

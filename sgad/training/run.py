@@ -186,7 +186,7 @@ def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device
     for part, module in (("generator", generator), ("discriminator", discriminator)):
         # The variant is no axis: recipes are compared from the same start.
         seed = stream_seed(config.dataset, config.model, config.seed, "initial", part)
-        initialise(module, torch.Generator().manual_seed(seed))
+        initialise(module, torch.Generator().manual_seed(seed), config.weight_init)
     if config.from_checkpoint:
         load_initial_weights(Path(config.from_checkpoint), generator, discriminator)
     dtype = getattr(torch, config.dtype)

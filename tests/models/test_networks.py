@@ -21,6 +21,7 @@ from sgad.models.registry import (
     load_generator,
     register,
 )
+from sgad.snn.layers import StepBatchNorm
 
 GREY, EVENTS, RGB32 = (1, 28, 28), (2, 28, 28), (3, 32, 32)
 
@@ -215,3 +216,39 @@ def test_a_damaged_or_absent_generator_is_refused(tmp_path):
     save_file({"linear1.weight": torch.zeros(2, 2)}, tmp_path / "generator.safetensors", header)
     with pytest.raises(InputError, match="does not hold the generator"):
         load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["torch", "numba"])
+def test_shared_batch_norm_takes_all_steps_together(engine):
+    """The same as torch's batch norm over time and batch folded into one axis, forward and in the averages."""
+    config = config_with(generator="swgan", batch_norm="shared", engine=engine, time_steps=4, encoder="rate")
+    generator = build_generator(config, GREY)
+    assert all(part.is_shared for part in generator.modules() if isinstance(part, StepBatchNorm))
+    norm, together = generator.norm3, nn.BatchNorm2d(64)
+    x = 3 + 2 * torch.randn(4, 5, 6, 6, 64)
+    spikes, _ = generator.neurons3(x, 4, norm)
+    folded = together(x.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).unflatten(0, (4, 5))
+    expected, _ = generator.neurons3(folded, 4)
+    assert (spikes != expected).float().mean() < 1e-3
+    norm.commit()
+    torch.testing.assert_close(norm.running_mean, together.running_mean)
+    torch.testing.assert_close(norm.running_var, together.running_var)
+
+
+def test_shared_and_per_step_batch_norm_differ():
+    z = torch.randn(8, 6)
+    made = {}
+    for kind in ("per_step", "shared"):
+        generator = build_generator(config_with(generator="swgan", batch_norm=kind), GREY)
+        initialise(generator, torch.Generator().manual_seed(0))
+        made[kind] = generator(z).shown
+    assert (made["per_step"] - made["shared"]).abs().max() > 1e-3
+
+
+def test_initial_weights_are_as_named():
+    generator = build_generator(config_with(), GREY)
+    initialise(generator, torch.Generator().manual_seed(0), "orthogonal")
+    rows = generator.linear2.weight[:, :64].T @ generator.linear2.weight[:, :64]
+    torch.testing.assert_close(rows, torch.eye(64), atol=1e-4, rtol=0)
+    initialise(generator, torch.Generator().manual_seed(0), "normal")
+    assert generator.linear2.weight.std().item() == pytest.approx(0.02, rel=0.01)
