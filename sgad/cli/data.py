@@ -15,7 +15,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--download", is_flag=True, help="Fetch what is missing from the official places.")
 @click.option("--out", type=_FOLDER, help="Folder of the prepared data set.  [default: data/NAME]")
 def prepare(name_or_yaml: str, source: Path | None, download: bool, out: Path | None) -> None:
-    r"""Turn raw files into memory-mapped arrays and a manifest.
+    """Turn raw files into memory-mapped arrays and a manifest.
 
     NAME_OR_YAML is a data set in configs/datasets/ or the path of a description of your own. Nothing is downloaded
     without --download; running it again does nothing.

@@ -1,6 +1,7 @@
 """`sgad classifier`, `sgad baselines` and `sgad measure`."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -27,15 +28,21 @@ def _set_threads(threads: int) -> None:
 @click.argument("dataset")
 @_DATA
 @click.option("--out", type=_FOLDER, help="Folder of the classifiers.  [default: DATA/DATASET/classifier]")
+@click.option("--autoencoder", is_flag=True, help="Train the data set's own autoencoder as well, for fad_own.")
 @_THREADS
-def classifier(dataset: str, data: Path, out: Path | None, threads: int) -> None:
-    """Train three small classifiers on DATASET's training split; cfd and ccs are measured with them."""
+def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, threads: int) -> None:
+    """Train three small classifiers on DATASET's training split; cfd and ccs are measured with them.
+
+    A data set without labels gets an autoencoder alone.
+    """
     _set_threads(threads)
     from sgad.measures.extractors.classifier import train_classifiers
 
-    summary = train_classifiers(data / dataset, out or data / dataset / "classifier")
+    summary = train_classifiers(data / dataset, out or data / dataset / "classifier", autoencoder=autoencoder)
     accuracies = ", ".join(f"{value:.3f}" for value in summary.get("accuracy", []))
     click.echo(f"{dataset}: test accuracy {accuracies}" if accuracies else f"{dataset}: {summary['status']}")
+    if "autoencoder" in summary:
+        click.echo(f"{dataset}: autoencoder, mean squared error {summary['autoencoder']['loss']:.4f} in training")
 
 
 @click.command()
@@ -73,7 +80,7 @@ def _split(measures: str) -> tuple[str, ...]:
 @_DATA
 @click.option("--measures", default=DEFAULT_MEASURES, show_default=True, help="Measures, separated by commas.")
 @click.option("--extractor", help="inception, classifier, fad, or the path of a weights file.")
-@click.option("--weights", type=_FOLDER, help="Weights file of the extractor.")
+@click.option("--weights", type=_FOLDER, multiple=True, help="Weights file of a network; may be repeated.")
 @click.option(
     "--protocol",
     type=click.Choice(["torch-fidelity", "pytorch-fid", "clean"]),
@@ -81,6 +88,30 @@ def _split(measures: str) -> tuple[str, ...]:
     show_default=True,
     help="Resize and scaling before the Inception network.",
 )
+@click.option(
+    "--range",
+    "value_range",
+    type=click.Choice(["unit", "symmetric", "byte"]),
+    help="What floats in --samples and --reference mean: 0..1, -1..1 or 0..255.",
+)
+@click.option(
+    "--events",
+    type=click.Choice(["mean", "accumulated", "frames"]),
+    default="mean",
+    show_default=True,
+    help="How event clips become images: their mean, their sum, or each frame on its own.",
+)
+@click.option(
+    "--draws",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Cut the samples into N sets of fresh latents; give mean and t interval over them.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where the networks run: auto, cpu or cuda:N.")
+@click.option("--half", is_flag=True, help="Inception in half precision; said in the protocol.")
+@click.option("--batch-size", type=click.IntRange(1), help="Images a batch.  [default: what the free memory allows]")
+@click.option("--cache", type=_FOLDER, help="Folder of kept features.  [default: DATA/DATASET/features]")
 @click.option("--out", type=_FOLDER, default="metrics.json", show_default=True, help="File to write.")
 @_THREADS
 def measure(
@@ -90,15 +121,23 @@ def measure(
     data: Path,
     measures: str,
     extractor: str | None,
-    weights: Path | None,
+    weights: tuple[Path, ...],
     protocol: str,
+    value_range: Literal["unit", "symmetric", "byte"] | None,
+    events: Literal["mean", "accumulated", "frames"],
+    draws: int,
+    device: str,
+    half: bool,
+    batch_size: int | None,
+    cache: Path | None,
     out: Path,
     threads: int,
 ) -> None:
-    r"""Compare images with a reference and write each value with its protocol.
+    """Compare images with a reference and write each value with its protocol.
 
-    Measures: fid, is, kid, prc (Inception); cfd, ccs, kid_classifier, precision_classifier, ... (classifier of the data
-    set); fad_fsvae, fad_eval (autoencoder).
+    Measures: fid, is, kid, prc, prdc, fid_infinity (Inception); cfd, ccs, kid_classifier, precision_classifier, ...
+    (classifier of the data set); fad_fsvae, fad_eval, fad_own (autoencoders); nearest_neighbour (copies of training
+    images). What cannot be computed is said in its row, with the command that mends it.
 
     \b
     Examples:
@@ -109,6 +148,7 @@ def measure(
         raise InputError("give one of --dataset and --reference")
     _set_threads(threads)
     from sgad.measures.measure import measure_to_file
+    from sgad.training.run import choose_device
 
     document = measure_to_file(
         samples,
@@ -118,8 +158,20 @@ def measure(
         extractor=extractor,
         weights=weights,
         protocol=protocol,
+        value_range=value_range,
+        event_view=events,
+        draws=draws,
+        device=str(choose_device(device)),
+        half=half,
+        batch_size=batch_size,
+        cache=cache,
     )
     for row in document["metrics"]:
         value = "-" if row["value"] is None else f"{row['value']:.6g}"
-        note = "" if row["status"] == "computed" else f"  ({row['status']})"
-        click.echo(f"{row['metric']:<28} {value:>12}  {row['protocol']}{note}")
+        interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
+        note = "" if row["status"] == "computed" else f"; {row['status']}"
+        click.echo(f"{row['metric']:<28} {value:>12}{interval:<20}  {row['protocol']}{note}")
+    # One command may mend several rows.
+    for remedy in dict.fromkeys(row["details"].get("remedy") for row in document["metrics"]):
+        if remedy:
+            click.echo(f"to compute what is missing: {remedy}")

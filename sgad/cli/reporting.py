@@ -81,7 +81,7 @@ def regenerate(experiment: str, results: Path) -> None:
 @click.option("--steps", required=True, type=click.IntRange(1), help="Update pairs of the next round.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The next experiment's file.")
 def halve(experiment: str, results: Path, metric: str, keep: int, steps: int, out: Path) -> None:
-    r"""Write the next round of a search: EXPERIMENT's best variants, trained for longer.
+    """Write the next round of a search: EXPERIMENT's best variants, trained for longer.
 
     A round is an experiment like any other: many variants with few update pairs each. The first variant always goes on,
     as what the others are compared with.

@@ -55,7 +55,7 @@ def train(
     dry_run: bool,
     record_failure: bool,
 ) -> None:
-    r"""Train one run.
+    """Train one run.
 
     CONFIG.yaml is a file of ours (`sgad config show --yaml` prints one) or one of the authors' (top key `Network`).
     Ctrl-C or SIGTERM writes a checkpoint and exits with 130; the same command goes on from there.

@@ -151,9 +151,11 @@ def open_image_files(folder: Path) -> ImageSet:
 def _header(path: Path) -> tuple[tuple[int, int], str]:
     try:
         with Image.open(path) as image:
-            size, mode = image.size, image.mode
+            size, mode, num_frames = image.size, image.mode, getattr(image, "n_frames", 1)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise _unreadable(path) from error
+    if num_frames > 1:
+        raise InputError(f"{path} is an animation of {num_frames} frames; save each as an image of its own")
     if mode not in GREY_MODES + COLOUR_MODES:
         raise InputError(f"{path} has pixels of type {mode}; save it with 8 bits a channel")
     return size, mode

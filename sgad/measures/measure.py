@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sgad.errors import InputError
 from sgad.measures.files import is_prepared, open_split, samples_record
 from sgad.measures.images import (
     EventView,
@@ -19,7 +20,7 @@ from sgad.measures.memorised import nearest_row
 from sgad.measures.networks import Missing, Sources, identify_weights, load_network
 from sgad.measures.passes import Options, features_of, metric_names, protocol_text
 from sgad.measures.plan import NEAREST, NETWORKS, Wanted, plan
-from sgad.measures.quantities import Comparison, combine
+from sgad.measures.quantities import Comparison, combine, over_draws
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
 from sgad.measures.statistics import measure_against_statistics, read_statistics
 from sgad.runs.files import read_json, write_json
@@ -38,6 +39,8 @@ class _Sets:
     samples_hash: str
     reference_hash: str
     samples_are_training: bool = False
+    #: How event clips became these images; None if they were images all along.
+    event_view: EventView | None = None
 
 
 def measure(
@@ -47,15 +50,16 @@ def measure(
     *,
     extractor: str | None = None,
     protocol: str = "clean",
+    value_range: ValueRange | None = None,
     training: ImageSet | None = None,
     samples_are_training: bool = False,
     options: Options | None = None,
 ) -> dict[str, Any]:
     """Compare generated images with reference images; return the content of metrics.json.
 
-    `samples` and `reference` are image sets (`open_images`), or uint8 arrays and tensors (N, C, H, W). One
-    pass through each network gives all its quantities. What cannot be computed here becomes a row without
-    value that says why and what mends it. `training` is needed for `nearest_neighbour` only.
+    `samples` and `reference` are image sets (`open_images`), or arrays and tensors (N, C, H, W): uint8, or floats of the
+    declared `value_range`. One pass through each network gives all its quantities. What cannot be computed here becomes
+    a row without value that says why and what mends it. `training` is needed for `nearest_neighbour` only.
 
     Raises
     ------
@@ -64,7 +68,15 @@ def measure(
     """
     options = options or Options()
     wanted = plan(measures, extractor, protocol)
-    sets = _sets(samples, reference, training, options.event_view, samples_are_training)
+    fake, real = (
+        _as_set(images, value_range, name) for images, name in ((samples, "samples"), (reference, "reference"))
+    )
+    sets = _sets(fake, real, training, options.event_view, samples_are_training)
+    if options.draws > 1 and len(sets.samples) < 2 * options.draws:
+        raise InputError(
+            f"{sets.samples.name} has {len(sets.samples)} images, too few for {options.draws} draws of at least 2;"
+            " draw more images or ask for fewer draws"
+        )
     rows: dict[str, Row] = {}
     for network in dict.fromkeys(item.network for item in wanted):
         items = [item for item in wanted if item.network == network]
@@ -81,9 +93,12 @@ def measure(
     }
 
 
-def _sets(samples: Any, reference: Any, training: ImageSet | None, view: EventView, is_training: bool) -> _Sets:
-    fake = samples if isinstance(samples, ImageSet) else images_of_array(samples, name="samples")
-    real = reference if isinstance(reference, ImageSet) else images_of_array(reference, name="reference")
+def _as_set(images: Any, value_range: ValueRange | None, name: str) -> ImageSet:
+    return images if isinstance(images, ImageSet) else images_of_array(images, value_range, name)
+
+
+def _sets(fake: ImageSet, real: ImageSet, training: ImageSet | None, view: EventView, is_training: bool) -> _Sets:
+    is_events = fake.is_events or real.is_events
     fake, real = fake.viewed(view), real.viewed(view)
     fake = as_channels(fake, real.shape[0])
     require_comparable(fake, real)
@@ -94,6 +109,7 @@ def _sets(samples: Any, reference: Any, training: ImageSet | None, view: EventVi
         fake.content_hash(),
         real.content_hash(),
         is_training,
+        view if is_events else None,
     )
 
 
@@ -111,43 +127,51 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
         }
     try:
         extractors = load_network(network, options.sources)
-        generated, sets = _generated(network, sets)
+        generated, sets = _generated(network, sets, options.draws)
     except Missing as missing:
         return {item.metric: missing_row(item, missing) for item in items}
     comparisons = [
-        Comparison(
-            features_of(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow),
-            features_of(extractor, sets.reference, sets.reference_hash, options, keep=True),
-            network,
-            options.seed,
-        )
+        [
+            Comparison(part, reference, network, options.seed)
+            for part in features_of(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow).parts(
+                options.draws
+            )
+        ]
         for extractor in extractors
+        for reference in (features_of(extractor, sets.reference, sets.reference_hash, options, keep=True),)
     ]
     names = metric_names(items, extractors[0])
     split = f"{options.split} split" if options.split else "reference"
-    text = protocol_text(extractors, f"{split}; n={len(generated)} generated, {len(sets.reference)} reference")
-    return {item.metric: _row(names[item.metric], item, comparisons, text, len(generated)) for item in items}
+    count = len(generated) // options.draws
+    text = protocol_text(extractors, f"{split}; n={count} generated, {len(sets.reference)} reference", sets.event_view)
+    draws = list(zip(*comparisons, strict=True))
+    return {item.metric: _row(names[item.metric], item, draws, text, count) for item in items}
 
 
-def _generated(network: str, sets: _Sets) -> tuple[ImageSet, _Sets]:
+def _generated(network: str, sets: _Sets, draws: int) -> tuple[ImageSet, _Sets]:
     """Return the generated images that a network sees: the published FAD protocol fixes their number.
 
-    As many as the reference has are taken whole, too: both sides are then cut into the same batches.
+    As many as the reference has are taken whole, too: both sides are then cut into the same batches. Draws that are
+    not equally large lose what is over at the end.
     """
     count = len(sets.samples)
-    if network != "fad_fsvae" or count in (FSVAE_GENERATED, len(sets.reference)):
+    wanted = count - count % draws
+    if network == "fad_fsvae" and (draws > 1 or count != len(sets.reference)):
+        wanted = FSVAE_GENERATED * draws
+    if count < wanted:
+        raise Missing(f"needs {wanted} generated images, has {count}", f"sgad sample DIR --num {wanted}")
+    if count == wanted:
         return sets.samples, sets
-    if count < FSVAE_GENERATED:
-        raise Missing(
-            f"needs {FSVAE_GENERATED} generated images, has {count}", f"sgad sample DIR --num {FSVAE_GENERATED}"
-        )
-    first = sets.samples.first(FSVAE_GENERATED)
+    first = sets.samples.first(wanted)
     return first, replace(sets, samples=first, samples_hash=first.content_hash())
 
 
-def _row(name: str, item: Wanted, comparisons: Sequence[Comparison], text: str, count: int) -> Row:
+def _row(name: str, item: Wanted, draws: Sequence[Sequence[Comparison]], text: str, count: int) -> Row:
+    """Return the row of a metric: the mean over networks of each set of fresh latents, and over these sets."""
     try:
-        estimate = combine([comparison.estimate(item.quantity) for comparison in comparisons])
+        estimate = over_draws(
+            [combine([comparison.estimate(item.quantity) for comparison in networks]) for networks in draws]
+        )
     except ValueError as error:
         return empty_row(name, count, text, f"not computed: {error}", {})
     return computed_row(name, estimate, count, text)
@@ -168,13 +192,14 @@ def measure_to_file(
     half: bool = False,
     batch_size: int | None = None,
     cache: Path | str | None = None,
+    draws: int = 1,
 ) -> dict[str, Any]:
     """Measure files and write metrics.json; return its content.
 
     `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder. `reference`: the same; or
     a prepared data set's folder, whose reference split is taken, whose classifiers serve cfd and ccs, and
     whose features are kept in its folder `features`; or an .npz of statistics (`mu`, `sigma`). `extractor`:
-    inception, classifier, fad, or the path of weights; `weights`: one path or several.
+    inception, classifier, fad, or the path of weights; `weights`: one path or several. `draws`: see `Options`.
 
     Raises
     ------
@@ -190,6 +215,7 @@ def measure_to_file(
         batch_size,
         Path(cache) if cache is not None else (data / "features" if data is not None else None),
         _split_name(data),
+        draws=draws,
     )
     document = _document(samples, reference, plan(measures, extractor, protocol), value_range, options)
     if data is not None:

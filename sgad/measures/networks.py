@@ -71,9 +71,12 @@ def _classifiers(sources: Sources) -> list[Extractor]:
     from sgad.measures.extractors.classifier import load_classifiers
     from sgad.runs.files import read_json
 
-    status = str(read_json(folder / "classifier.json").get("status", ""))
-    if status.startswith("not trained"):
+    record = read_json(folder / "classifier.json")
+    if str(record.get("status", "")).startswith("not trained"):
         raise Missing("no labels to train a classifier on", "measure fad_own instead")
+    view = record.get("event_view")
+    if view is not None and sources.event_view not in (None, view):
+        raise Missing(f"the classifier was trained on {view} events", f"measure with --events {view}")
     return load_classifiers(folder, sources.device)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sgad.errors import InputError
 from sgad.measures.cache import cache_key, load_features, store_features
 from sgad.measures.extractors import Extractor, Features, extract, short_hash
-from sgad.measures.images import EventView, ImageSet
+from sgad.measures.images import EVENT_VIEWS, EventView, ImageSet
 from sgad.measures.networks import Sources
 from sgad.measures.plan import Wanted
 from sgad.measures.weights import is_published
@@ -17,7 +17,11 @@ from sgad.measures.weights import is_published
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure. `cache`: folder of features by content; `batch_size` None: what the free memory allows."""
+    """How to measure.
+
+    `cache`: folder of features by content; `batch_size` None: what the free memory allows; `draws`: the generated images
+    are cut into so many sets of fresh latents, measured one by one.
+    """
 
     sources: Sources = field(default_factory=Sources)
     event_view: EventView = "mean"
@@ -25,6 +29,7 @@ class Options:
     cache: Path | None = None
     split: str = ""
     seed: int = 0
+    draws: int = 1
 
 
 def features_of(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
@@ -52,8 +57,11 @@ def metric_names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str
     return {item.metric: f"{item.metric.replace('fid_', 'fd_', 1)}_{tag}" for item in items}
 
 
-def protocol_text(extractors: Sequence[Extractor], sets: str) -> str:
-    """Return network, weights of all extractors, resize and mode, and then which sets were compared."""
+def protocol_text(extractors: Sequence[Extractor], sets: str, event_view: EventView | None = None) -> str:
+    """Return network, weights of all extractors, resize and mode, how clips became images, which sets were compared."""
     first = extractors[0]
     hashes = "+".join(short_hash(extractor.sha256) for extractor in extractors)
-    return f"{first.protocol.replace(short_hash(first.sha256), hashes)}; {sets}"
+    network = first.protocol.replace(short_hash(first.sha256), hashes)
+    view = EVENT_VIEWS[event_view] if event_view is not None else ""
+    # Networks of the data set itself name the view that they were trained on, which is the same.
+    return "; ".join(part for part in (network, "" if view in network else view, sets) if part)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from sgad.measures.extractors import Features
 from sgad.measures.frechet import frechet_distance_of_features, frechet_infinity
@@ -175,3 +176,15 @@ def combine(estimates: Sequence[Estimate]) -> Estimate:
         f"mean over {len(values)} networks, {estimates[0].method}",
         details,
     )
+
+
+def over_draws(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the mean over sets of images from fresh latents, with its 95 % t interval."""
+    if len(estimates) == 1:
+        return estimates[0]
+    values = np.array([estimate.value for estimate in estimates])
+    margin = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    mean = float(values.mean())
+    details = dict(estimates[0].details) | {"draws": len(values), "values": values.tolist()}
+    method = f"mean and 95 % t interval over {len(values)} sets of fresh latents, {estimates[0].method}"
+    return Estimate(mean, mean - margin, mean + margin, method, details)

@@ -58,6 +58,8 @@ def measure_against_statistics(
     samples: ImageSet, statistics: Statistics, wanted: Sequence[Wanted], options: Options
 ) -> dict[str, Any]:
     """Return metrics.json's content where only a Frechet distance, or a score, can be computed."""
+    if options.draws > 1:
+        raise InputError(f"{statistics.path} holds statistics only; give the reference images to measure with draws")
     images = samples.viewed(options.event_view)
     if len(images) < 2:
         raise InputError(f"{images.name} has {len(images)} image(s); a distribution needs at least 2")

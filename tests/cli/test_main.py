@@ -29,6 +29,8 @@ def test_each_subcommand_explains_itself(capsys: pytest.CaptureFixture[str], nam
     code, out, _ = run(capsys, name, "--help")
     assert code == 0
     assert "Usage: sgad" in out and len(out) > 150
+    # click's mark for a paragraph that keeps its lines.
+    assert r"\b" not in out
 
 
 @pytest.mark.parametrize(

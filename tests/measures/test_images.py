@@ -236,6 +236,12 @@ def _sixteen_bits(path, random):
     return path
 
 
+def _animation(path, random):
+    frames = [Image.fromarray(frame) for frame in random.integers(0, 256, (3, 8, 8), np.uint8)]
+    frames[0].save(path / "a.gif", save_all=True, append_images=frames[1:])
+    return path
+
+
 def _one_image_file(path, random):
     (path / "a.png").write_bytes(_png())
     return path / "a.png"
@@ -371,6 +377,7 @@ BROKEN = {
     "a.png is not a readable image": _text_named_png,
     "b.png is not a readable image ": _truncated_image,
     "pixels of type I;16": _sixteen_bits,
+    "animation of 3 frames": _animation,
     "is one image; give the folder": _one_image_file,
     "neither a folder nor": _unknown_suffix,
     "a.npz is not a readable archive": _npz_is_text,

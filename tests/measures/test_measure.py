@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sgad.errors import InputError
 from sgad.measures.baselines import baselines, baselines_to_file, noise_images
 from sgad.measures.extractors import Extractor
 from sgad.measures.files import open_split
-from sgad.measures.images import images_of_array
+from sgad.measures.images import images_of_array, open_images
 from sgad.measures.measure import measure, measure_to_file
 from sgad.measures.networks import Sources, identify_weights
 from sgad.measures.passes import Options
@@ -223,6 +224,8 @@ def test_fad_fsvae_wants_exactly_its_number_of_images(tmp_path, random, digits):
     assert full["fad_fsvae"]["n"] == 5120
     assert full["fad_eval"]["n"] == 5300
     assert "training mode, batches of 256" in full["fad_fsvae"]["protocol"]
+    drawn = _by_metric(measure(many, reference, ["fad_fsvae"], options=replace(options, draws=2)))
+    assert drawn["fad_fsvae"]["status"] == "not computed: needs 10240 generated images, has 5300"
 
 
 def test_events_are_measured_as_still_images_that_are_named(tmp_path, random):
@@ -236,7 +239,60 @@ def test_events_are_measured_as_still_images_that_are_named(tmp_path, random):
     np.savez(tmp_path / "samples.npz", frames=frames)
     (row,) = measure_to_file(tmp_path / "samples.npz", folder, ["cfd"], tmp_path / "m.json")["metrics"]
     assert row["value"] == pytest.approx(0, abs=1e-8)
-    assert "events: mean over time of frames clipped to 0..1" in row["protocol"]
+    assert row["protocol"].count("events: mean over time of frames clipped to 0..1") == 1
+    (row,) = measure_to_file(tmp_path / "samples.npz", folder, ["cfd"], tmp_path / "m.json", event_view="frames")[
+        "metrics"
+    ]
+    assert row["status"] == "not computed: the classifier was trained on mean events"
+    assert row["details"]["remedy"] == "measure with --events mean"
+
+
+def test_every_network_names_how_clips_became_images(tmp_path, random, small_inception):
+    np.savez(tmp_path / "samples.npz", frames=random.integers(0, 2, (2, 2, 2, 28, 28)).astype(np.uint8) * 255)
+    for view, words, count in (("accumulated", "sum over time", 2), ("frames", "each frame", 4)):
+        (row,) = measure_to_file(
+            *[tmp_path / "samples.npz"] * 2, ["fid"], tmp_path / "m.json", weights=small_inception, event_view=view
+        )["metrics"]
+        assert f"events: {words}" in row["protocol"]
+        assert row["n"] == count
+
+
+def test_draws_give_an_interval_over_latents(samples, trained_digits, tmp_path):
+    document = measure_to_file(samples, trained_digits, ["cfd", "ccs", "kid_classifier"], tmp_path / "m.json", draws=3)
+    images, reference = open_images(samples), open_split(trained_digits)
+    options = Options(Sources(trained_digits))
+    for name, row in _by_metric(document).items():
+        each = [
+            _by_metric(measure(images.subset(np.arange(start, start + 83)), reference, [name], options=options))[name]
+            for start in (0, 83, 166)
+        ]
+        values = np.array([part["value"] for part in each])
+        assert row["details"]["values"] == pytest.approx(values)
+        assert row["value"] == pytest.approx(values.mean())
+        # Student's t for 2 degrees of freedom: 4.303.
+        margin = 4.3027 * values.std(ddof=1) / np.sqrt(3)
+        assert (row["low"], row["high"]) == pytest.approx((row["value"] - margin, row["value"] + margin), rel=1e-4)
+        assert row["n"] == 83
+        assert "95 % t interval over 3 sets of fresh latents" in row["protocol"]
+
+
+def test_more_draws_than_images_are_refused(samples, trained_digits, tmp_path):
+    with pytest.raises(InputError, match="250 images, too few for 200 draws"):
+        measure_to_file(samples, trained_digits, ["cfd"], tmp_path / "m.json", draws=200)
+
+
+def test_float_tensors_have_a_declared_range(digits, trained_digits):
+    import torch
+
+    bytes_ = digits[0][:60, :, 2:30, 2:30]
+    floats = torch.from_numpy(bytes_).float() / 255
+    options = Options(Sources(trained_digits))
+    (exact,) = measure(bytes_, open_split(trained_digits), ["cfd"], options=options)["metrics"]
+    (same,) = measure(floats, open_split(trained_digits), ["cfd"], value_range="unit", options=options)["metrics"]
+    # Not bit for bit: a convolution may take another order for another layout in memory.
+    assert same["value"] == pytest.approx(exact["value"], rel=1e-6)
+    with pytest.raises(InputError, match="declare their range"):
+        measure(floats, open_split(trained_digits), ["cfd"], options=options)
 
 
 def test_unlabelled_data_point_to_the_autoencoder(tmp_path, digits):

@@ -27,6 +27,17 @@ class Features:
     def __len__(self) -> int:
         return len(self.values)
 
+    def parts(self, count: int) -> "list[Features]":
+        """Return `count` equal parts in order; what is over at the end is left out."""
+        size = len(self) // count
+        return [
+            Features(
+                self.values[start : start + size],
+                self.logits[start : start + size] if self.logits is not None else None,
+            )
+            for start in range(0, size * count, size)
+        ]
+
 
 @dataclass(frozen=True)
 class Extractor:
