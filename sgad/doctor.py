@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from sgad.config.compose import resolve_run
+from sgad.config.cost import num_steps
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, RunFailure
@@ -81,7 +82,7 @@ def estimate_experiment(experiment: ExperimentConfig, data: Path, device: str) -
         config = resolve_run(key)
         shape, length = _shape_and_length(config, data)
         seconds, memory = measure_in_subprocess(config, shape, device)
-        steps = _steps(config, length)
+        steps = num_steps(config, length)
         hours = seconds * steps / 3600
         disk = _disk_mb(experiment, shape, config)
         total_hours, total_disk = total_hours + hours * count, total_disk + disk * count
@@ -110,12 +111,6 @@ def _shape_and_length(config: RunConfig, data: Path) -> tuple[tuple[int, ...], i
             f"{config.dataset} is not prepared and its description names no counts; run `sgad prepare {config.dataset}`"
         )
     return tuple(description.shape), int(description.counts["train"])
-
-
-def _steps(config: RunConfig, length: int) -> int:
-    whole, rest = divmod(length, config.batch_size)
-    steps = config.epochs * (whole + (1 if rest and not config.drop_last else 0))
-    return steps if config.max_steps is None else min(steps, config.max_steps)
 
 
 def _disk_mb(experiment: ExperimentConfig, shape: tuple[int, ...], config: RunConfig) -> float:

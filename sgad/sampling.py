@@ -1,7 +1,7 @@
 """The sample stage: a trained generator and a seed to samples.npz, grid.png and, for events, sample.gif."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sgad.config.cost import activations_mb
 from sgad.config.run import RunConfig
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
 from sgad.models.registry import fold_batch_norm, load_generator
 from sgad.runs.files import sha256_of, write_npz
 from sgad.runs.progress import Progress
+from sgad.runs.provenance import free_memory
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 from sgad.runs.seeds import stream_seed
@@ -23,7 +25,10 @@ from sgad.training.run import held_device, set_threads
 
 Statistics = Literal["running", "recalibrated", "batch"]
 
+#: Images generated at once where memory allows, and always where a batch is normalised by its own statistics.
 BATCH = 250
+#: Share of the free memory that one batch may take.
+MEMORY_SHARE = 0.5
 RECALIBRATION_BATCHES = 8
 GRID_IMAGES = 64
 GIF_IMAGES = 16
@@ -80,9 +85,15 @@ def prepare_generator(
     return fold_batch_norm(generator.eval())
 
 
+def batch_that_fits(config: RunConfig, shape: Sequence[int], device: torch.device) -> int:
+    """Return how many images of `shape` (C, H, W) are generated at once: BATCH, or fewer where memory is short."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
+    return max(1, min(BATCH, int(MEMORY_SHARE * free / 1e6 / activations_mb(config, shape))))
+
+
 @torch.no_grad()
 def generate(
-    generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device, *, keep_steps: bool
+    generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device, *, keep_steps: bool, batch: int = BATCH
 ) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Yield batches of shown images (B, C, H, W) (events: (T, B, C, H, W)) and, if asked for, all time steps."""
     dtype = next(generator.parameters()).dtype
@@ -90,8 +101,8 @@ def generate(
     # A user's generator need not know these two, as long as nobody asks for them.
     noise = (random,) if config.encoder == "rate" else ()
     wishes = {"keep_steps": True} if keep_steps else {}
-    for start in range(0, len(z), BATCH):
-        made = generator(z[start : start + BATCH].to(device, dtype), *noise, **wishes)
+    for start in range(0, len(z), batch):
+        made = generator(z[start : start + batch].to(device, dtype), *noise, **wishes)
         yield made.shown, made.steps
 
 
@@ -112,11 +123,14 @@ def _sample(request: SampleRequest, device: torch.device) -> Path:
     statistics = request.statistics or config.sampling_statistics
     generator = prepare_generator(generator, config, statistics, device)
     count = request.num or config.num_samples
+    # Batch statistics and rate encoding tie an image to the others of its batch.
+    is_tied = statistics == "batch" or config.encoder == "rate"
+    batch = BATCH if is_tied else batch_that_fits(config, shape, device)
     images: list[Bytes] = []
     steps: list[Bytes] = []
     with Progress(count, title=f"sampling {request.folder}", unit="images") as progress:
         z = latents(config, count, request.sample_seed)
-        for shown, all_steps in generate(generator, z, config, device, keep_steps=request.keep_steps):
+        for shown, all_steps in generate(generator, z, config, device, keep_steps=request.keep_steps, batch=batch):
             images.append(_batch_first(to_bytes(shown, config.pixel_range)))
             if all_steps is not None:
                 steps.append(_batch_first(to_bytes(all_steps, config.pixel_range)))

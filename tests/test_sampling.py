@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from sgad import sampling
 from sgad.config.compose import resolve
 from sgad.errors import InputError
 from sgad.models.registry import build_generator, initialise
 from sgad.runs.seeds import stream_seed
 from sgad.sampling import SampleRequest, latents, prepare_generator, sample_run
+from sgad.sampling import batch_that_fits as fitting
 from sgad.training.checkpoint import save_tensors
 from sgad.training.run import TrainRequest, record_failure
 
@@ -54,6 +56,19 @@ def test_more_samples_begin_with_the_same(tmp_path: Path) -> None:
     run_folder(tmp_path)
     few, many = sample(tmp_path, num=3), sample(tmp_path, num=7)
     assert np.array_equal(few["images"], many["images"][:3])
+
+
+def test_short_memory_makes_smaller_batches_and_the_same_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plenty = sample(run_folder(tmp_path), num=20)
+    sizes = []
+    monkeypatch.setattr(sampling, "free_memory", lambda: 50_000_000)
+    monkeypatch.setattr(sampling, "batch_that_fits", lambda *given: sizes.append(fitting(*given)) or sizes[-1])
+    short = sample(tmp_path, num=20)
+    # Half of 50 MB, at 1 MB an image and step.
+    assert sizes == [8]
+    assert np.array_equal(plenty["images"], short["images"])
 
 
 def test_every_step_is_kept_on_request(tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ def num_steps(config: RunConfig, num_images: int) -> int:
     return steps if config.max_steps is None else min(steps, config.max_steps)
 
 
+def activations_mb(config: RunConfig, shape: Sequence[int]) -> float:
+    """Return the memory in MB that one image's activations and gradients take; sampling needs less."""
+    return ACTIVATIONS_MB * _volume(config, shape) / config.batch_size
+
+
 def _volume(config: RunConfig, shape: Sequence[int]) -> float:
     """Return batch x time x pixels, with a 28x28 image at one time step as the unit."""
     return config.batch_size * config.time_steps * shape[-2] * shape[-1] / PIXELS

@@ -73,3 +73,11 @@ def peak_memory_mb() -> float:
             return int(found[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that this machine has free, at least 256 MB."""
+    try:
+        return max(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 1 << 28)
+    except (ValueError, OSError):
+        return 1 << 30

@@ -1,6 +1,5 @@
 """Feature networks: uint8 images to feature vectors. This module needs no torch, the ones beside it do."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from sgad.measures.images import Bytes, ImageSet
 from sgad.runs.progress import Progress
+from sgad.runs.provenance import free_memory
 
 Floats = NDArray[np.float32]
 
@@ -57,14 +57,6 @@ class Extractor:
     largest_batch: int = 256
     fixed_batch: int | None = None
     is_slow: bool = False
-
-
-def free_memory() -> int:
-    """Return the bytes of memory that this machine has free, at least 256 MB."""
-    try:
-        return max(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 1 << 28)
-    except (ValueError, OSError):
-        return 1 << 30
 
 
 def batch_size_for(extractor: Extractor, wanted: int | None = None) -> int:
