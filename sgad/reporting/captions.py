@@ -10,6 +10,8 @@ from sgad.reporting.summary import ENDINGS, is_baseline
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The check for copies of training images.
+NEAREST = "nearest_neighbour"
 FIGURE_TITLES = {
     "curves": "Training curves, one line a run",
     "bars": "Measures: bars are means over seeds, points are seeds, the dashed line is real training images",
@@ -106,6 +108,29 @@ def _sample_counts(models: "pd.DataFrame") -> list[str]:
         return []
     spread = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     return [f"{spread} images a run"]
+
+
+def missing_caption(here: "pd.DataFrame", captions: Captions) -> str:
+    """Return what could not be computed for any model, and the command that mends it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows_of(here[(here["problem"] != "") & ~here["model"].map(is_baseline)].drop_duplicates("metric")):
+        key = (row.problem, captions["remedies"].get(row.metric, ""))
+        found.setdefault(key, []).append(metric_info(row.metric).label)
+    return sentences(
+        [
+            f"{', '.join(labels)} {problem}" + (f"; to mend it: {remedy}" if remedy else "")
+            for (problem, remedy), labels in found.items()
+        ]
+    )
+
+
+def memorisation_caption(here: "pd.DataFrame") -> str:
+    """Return the baselines' nearest-neighbour check, where the models have no column of it."""
+    checked = here[(here["metric"] == NEAREST) & (here["n"] > 0)]
+    if checked.empty or not checked["model"].map(is_baseline).all():
+        return ""
+    named = ", ".join(f"{label_of('model', row.model)} {row.mean:.2f}" for row in rows_of(checked))
+    return f"Pixel distance to the nearest training image over that of test images (0: copies, near 1: new images): {named}"
 
 
 def _number(count: int, noun: str) -> str:

@@ -62,11 +62,12 @@ def collect(experiment: ExperimentConfig, results_dir: Path | str = "results", d
     metrics = [row for run in runs for row in _metric_rows(run, experiment.measures)]
     if experiment.baselines:
         for dataset in experiment.dataset_keys():
-            metrics += _baseline_rows(dataset, results_dir, data_dir)
+            metrics += _baseline_rows(dataset, folder / "baselines" / f"{dataset}.json")
+    remedies = {row["metric"]: text for row in metrics if (text := row.pop("remedy", None))}
     _write_csv(folder / "runs.csv", RUN_COLUMNS, [run.row for run in runs])
     _write_histories(folder / "histories.csv", runs)
     collect_pictures(folder / "grids", [(run_name(*run.key), run.folder) for run in runs], _detailed(experiment))
-    write_json(folder / "captions.json", _captions(experiment, runs, data_dir))
+    write_json(folder / "captions.json", _captions(experiment, runs, data_dir, remedies))
     # Last: whoever waits for metrics.csv finds the other files whole.
     _write_csv(folder / "metrics.csv", METRIC_COLUMNS, metrics)
     return folder / "metrics.csv"
@@ -141,18 +142,18 @@ def _entries(path: Path) -> list[Row]:
 
 
 def _measured(entry: Mapping[str, Any], run_status: str) -> Row:
-    """One entry of metrics.json as cells; `status` is the run's where there is a value."""
+    """One entry of metrics.json as cells; `status` is the run's where there is a value, else there may be a `remedy`."""
     cells = {column: entry.get(column) for column in ("metric", "value", "low", "high", "n", "protocol")}
     is_computed = entry.get("status", "computed") == "computed" and entry.get("value") is not None
-    return cells | {"status": run_status if is_computed else entry.get("status") or "not computed"}
+    if is_computed:
+        return cells | {"status": run_status}
+    details = entry.get("details") or {}
+    return cells | {"status": entry.get("status") or "not computed", "remedy": details.get("remedy")}
 
 
-def _baseline_rows(dataset: str, results_dir: Path, data_dir: Path) -> list[Row]:
+def _baseline_rows(dataset: str, path: Path) -> list[Row]:
     """Rows of real data, noise and a training set copied, if they were measured for this data set."""
-    for path in (data_dir / dataset / "baselines.json", results_dir / "baselines" / f"{dataset}.json"):
-        if path.is_file():
-            break
-    else:
+    if not path.is_file():
         return []
     entries = [entry for entry in _entries(path) if entry.get("model") in BASELINES]
     same: Row = {"dataset": dataset, "variant": "", "family": "baseline", "time_steps": "", "seed": ""}
@@ -199,7 +200,7 @@ def _detailed(experiment: ExperimentConfig) -> set[str]:
     return {run_name(*key) for key in first.values()}
 
 
-def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path) -> Captions:
+def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path, remedies: dict[str, str]) -> Captions:
     notes: dict[str, str] = {}
     for run in runs:
         notes.setdefault(run.key.dataset, "")
@@ -211,6 +212,7 @@ def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path
         description=experiment.description,
         datasets={dataset: _dataset_facts(dataset, note, data_dir) for dataset, note in sorted(notes.items())},
         variants={variant: _variant_note(variant) for variant in dict.fromkeys(run.key.variant for run in runs)},
+        remedies=remedies,
     )
 
 

@@ -71,6 +71,8 @@ class Captions(TypedDict):
     description: str
     datasets: dict[str, DatasetFacts]
     variants: dict[str, str]
+    #: Metric -> the command that would make it computable, where something is absent.
+    remedies: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def read_stored(results_dir: Path | str, name: str) -> Stored:
     folder = experiment_folder(results_dir, name)
     if not (folder / "metrics.csv").is_file():
         raise InputError(f"{folder / 'metrics.csv'} does not exist; run `sgad collect {name}` first")
-    captions: Any = read_json(folder / "captions.json")
+    captions: Any = {"remedies": {}} | read_json(folder / "captions.json")
     return Stored(
         folder=folder,
         metrics=_read_csv(folder / "metrics.csv", METRIC_COLUMNS),

@@ -93,7 +93,8 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
     Returns
     -------
     dataset, model, variant, family, time_steps, metric, mean, std (ddof 1; NaN for one seed), low, high (95 %
-    t interval of the mean), n, samples (images a run), protocol, runs (listed), and a count of every ending.
+    t interval of the mean), n, samples (images a run), protocol, problem (why the measure was not computed, where all
+    finished runs say the same), runs (listed), and a count of every ending.
 
     Raises
     ------
@@ -118,12 +119,21 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
         for n, std in zip(table["n"], table["std"], strict=True)
     ]
     table["low"], table["high"] = table["mean"] - half, table["mean"] + half
+    problems = metrics.groupby([*CELL, "metric"], sort=False)["status"].agg(_shared_problem)
+    table = table.merge(problems.rename("problem").reset_index(), on=[*CELL, "metric"], how="left")
     counts = count_endings(runs)
     table = table.merge(counts, on=CELL, how="left")
     # Baselines have no runs; without this, one of them would turn every count into a float.
     counted = ["runs", *ENDINGS]
     table[counted] = table[counted].fillna(0).astype(int)
     return table
+
+
+def _shared_problem(statuses: "pd.Series[str]") -> str:
+    """Return for example "not computed: weights absent" if that is what all finished runs say of the measure."""
+    problems = {status for status in statuses if status.startswith("not computed: ")}
+    problems = {problem for problem in problems if not problem.startswith("not computed: run failed")}
+    return problems.pop() if len(problems) == 1 else ""
 
 
 def count_endings(runs: "pd.DataFrame") -> "pd.DataFrame":

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgad.names import Metric, label_of, metric_info
-from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences
+from sgad.reporting.captions import (
+    data_caption,
+    dataset_title,
+    memorisation_caption,
+    missing_caption,
+    protocol_caption,
+    sentences,
+)
 from sgad.reporting.effects import effects_csv, effects_tables
 from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
 from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
@@ -84,7 +91,7 @@ def results_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capt
 def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, dataset: str) -> Table:
     """Return models against metrics on one data set; reported, reproduced and baselines in blocks apart."""
     here = summary[summary["dataset"] == dataset]
-    # What only baselines were measured by, such as a memorisation check, is no column of a comparison.
+    # What only baselines were measured by, the memorisation check, stands in the caption: it is no column of a comparison.
     metrics = [metric_info(key) for key in dict.fromkeys(here[~here["model"].map(is_baseline)]["metric"])]
     figures = reported_for(dataset)
     best = _best_models(here, metrics)
@@ -112,6 +119,8 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
                 data_caption(captions, dataset, runs),
                 protocol_caption(summary, dataset),
                 _other_protocols_text(others),
+                missing_caption(here, captions),
+                memorisation_caption(here),
                 _sources(figures),
             ]
         ),
@@ -170,7 +179,7 @@ def _model_rows(
 def _metric_cell(row: Row, metric: Metric, best: dict[str, float]) -> Cell:
     if row is None:
         return Cell(ABSENT)
-    text = spread_text(row.mean, row.std, row.n, metric)
+    text = spread_text(row.mean, row.std, row.n, metric) if row.n else row.problem or ABSENT
     return Cell(text, is_best=bool(row.n) and row.mean == best.get(metric.key))
 
 

@@ -50,7 +50,8 @@ def write_fake(root: Path, experiment: ExperimentConfig, num_rows: int = 60) -> 
         if (key.model, key.seed) != MISSING:
             _write_run(root / "results" / "runs" / key.folder, key, experiment, num_rows)
     for dataset in experiment.dataset_keys():
-        _write_data(root / "data" / dataset, experiment)
+        _write_data(root / "data" / dataset)
+        _write_baselines(root / "results" / "experiments" / experiment.name / "baselines" / f"{dataset}.json")
 
 
 def _write_run(folder: Path, key: RunKey, experiment: ExperimentConfig, num_rows: int) -> None:
@@ -109,7 +110,7 @@ def _entry(metric: str, value: float, **more: str) -> dict[str, object]:
     }
 
 
-def _write_data(folder: Path, experiment: ExperimentConfig) -> None:
+def _write_data(folder: Path) -> None:
     folder.mkdir(parents=True)
     is_digits = folder.name == "digits"
     manifest = {
@@ -118,11 +119,19 @@ def _write_data(folder: Path, experiment: ExperimentConfig) -> None:
         "citation": "a citation", "licence": "a licence", "counts": {"train": 1437, "test": 360},
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    scale = {"real_train": {"cfd": 0.5, "ccs": 9.5}, "noise": {"cfd": 300.0, "ccs": 1.3}}
+
+
+def _write_baselines(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scale = {
+        "real_train": {"cfd": 0.5, "ccs": 9.5, "nearest_neighbour": 1.01},
+        "noise": {"cfd": 300.0, "ccs": 1.3, "nearest_neighbour": 3.2},
+        "train_copy": {"cfd": 0.5, "ccs": 9.5, "nearest_neighbour": 0.0},
+    }
     entries = [
         _entry(metric, value, model=model) for model, values in scale.items() for metric, value in values.items()
     ]
-    (folder / "baselines.json").write_text(json.dumps({"metrics": entries}), encoding="utf-8")
+    path.write_text(json.dumps({"metrics": entries}), encoding="utf-8")
 
 
 def fake_grid(key: RunKey, progress: float, tiles: int = 4) -> Image.Image:

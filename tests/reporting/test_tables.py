@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError
 from sgad.names import metric_info
+from sgad.reporting.collect import collect
 from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
 from sgad.reporting.reported import REPORTED_LABELS, read_reported, reported_for
 from sgad.reporting.stored import Stored, read_stored
@@ -158,3 +160,36 @@ def test_a_column_that_is_missing_or_not_numeric_is_named(results: Path, tmp_pat
     (folder / "runs.csv").write_text((source / "runs.csv").read_text().replace("61.5", "soon", 1))
     with pytest.raises(InputError, match=r"runs.csv: column 'seconds'"):
         read_stored(tmp_path, "fake")
+
+
+def test_what_could_not_be_computed_is_said_with_the_command_that_mends_it(
+    tmp_path: Path, fake: SimpleNamespace
+) -> None:
+    experiment = fake.experiment(datasets=("digits",), measures=("cfd", "fid_inception_clean"))
+    fake.write(tmp_path, experiment, num_rows=3)
+    for path in tmp_path.glob("results/runs/**/metrics.json"):
+        content = json.loads(path.read_text())
+        content["metrics"].append(
+            {
+                "metric": "fid_inception_clean",
+                "value": None,
+                "status": "not computed: weights absent",
+                "details": {"remedy": "sgad doctor --download-weights"},
+            }
+        )
+        path.write_text(json.dumps(content))
+    collect(experiment, tmp_path / "results", tmp_path / "data")
+    stored = read_stored(tmp_path / "results", "fake")
+    table = table_of(stored, "digits")
+    (index,) = [index for index, column in enumerate(table.columns) if column.heading.startswith("FID (clean-fid)")]
+    # Runs that diverged or are not there have no say.
+    for row in block(table, "reproduced here").values():
+        assert row[index].text == "not computed: weights absent"
+    assert "FID (clean-fid) not computed: weights absent; to mend it: sgad doctor --download-weights." in table.caption
+
+
+def test_the_check_for_copies_stands_below_the_table(stored: Stored) -> None:
+    table = table_of(stored, "digits")
+    assert not any("nearest" in column.heading for column in table.columns)
+    assert "copy of the training set 0.00" in table.caption
+    assert "real training images (floor) 1.01" in table.caption

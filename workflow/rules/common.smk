@@ -18,7 +18,7 @@ from sgad.errors import SgadError, nearest
 SETTINGS = {
     "experiment": "quick",  # name in configs/experiments/, or the path of such a file
     "data": "data",  # prepared data sets
-    "results": "results",  # runs, experiments, baselines
+    "results": "results",  # runs, experiments
     "from": "",  # where raw files lie, handed to `sgad prepare`
     "device": "",  # cpu, auto, cuda:N; empty: cpu where the profile sets gpu=0, else auto
     "threads": 1,  # cores a training job takes

@@ -27,7 +27,8 @@ rule baselines:
     input:
         reference_files,
     output:
-        f"{RESULTS}/baselines/{{dataset}}.json",
+        # In the experiment's folder: another experiment may want other measures, or another number of images.
+        f"{EXPERIMENT_DIR}/baselines/{{dataset}}.json",
     log:
         "logs/baselines/{dataset}.log",
     threads: int(SETTINGS["threads"])

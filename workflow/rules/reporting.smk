@@ -10,7 +10,7 @@ localrules:
 rule collect:
     input:
         run_files("metrics.json"),
-        [f"{RESULTS}/baselines/{key}.json" for key in DATASETS if EXPERIMENT.baselines],
+        [f"{EXPERIMENT_DIR}/baselines/{key}.json" for key in DATASETS if EXPERIMENT.baselines],
     output:
         metrics=f"{EXPERIMENT_DIR}/metrics.csv",
         runs=f"{EXPERIMENT_DIR}/runs.csv",
