@@ -3,4 +3,17 @@
 Importing the package pulls in nothing heavy: each stage imports what it needs when it runs.
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sgad.zoo.pretrained import Pretrained
+
 __version__ = "0.1.0"
+
+
+def load(folder: Path | str) -> "Pretrained":
+    """Return the trained generator of a zoo or run folder, ready to sample: `sgad.load("zoo/digits-sgad").sample(16)`."""
+    from sgad.zoo.pretrained import load as load_pretrained
+
+    return load_pretrained(folder)

@@ -1,4 +1,4 @@
-"""The sample stage: a trained generator and a seed to samples.npz, grid.png and, for events, sample.gif."""
+"""The sample stage: a trained generator and a seed to samples.npz, grid.png, steps.png and, for events, sample.gif."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sgad.config.cost import activations_mb
 from sgad.config.run import RunConfig
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
+from sgad.models.generators import Generator
 from sgad.models.registry import fold_batch_norm, load_generator
 from sgad.runs.files import sha256_of, write_npz
 from sgad.runs.progress import Progress
@@ -32,6 +33,8 @@ MEMORY_SHARE = 0.5
 RECALIBRATION_BATCHES = 8
 GRID_IMAGES = 64
 GIF_IMAGES = 16
+#: Images whose time steps are drawn into steps.png, one a row.
+STRIP_IMAGES = 3
 
 
 @dataclass(frozen=True)
@@ -135,9 +138,20 @@ def _sample(request: SampleRequest, device: torch.device) -> Path:
             if all_steps is not None:
                 steps.append(_batch_first(to_bytes(all_steps, config.pixel_range)))
             progress.update(len(images[-1]))
+    if statistics != "batch":
+        _draw_steps(request.folder / "steps.png", generator, z[:STRIP_IMAGES], config, device)
     made = np.concatenate(images)
     _write(request, config, made, np.concatenate(steps) if steps else None, statistics, shape)
     return request.folder / "samples.npz"
+
+
+def _draw_steps(path: Path, generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device) -> None:
+    """Draw what a generator of ours shows after each time step, time going right; events have their GIF."""
+    if not isinstance(generator, Generator) or generator.is_events or config.time_steps == 1:
+        return
+    for _, steps in generate(generator, z, config, device, keep_steps=True):
+        assert steps is not None
+        save_grid(path, steps.transpose(0, 1).flatten(0, 1), config.pixel_range, columns=config.time_steps)
 
 
 def _has_failed(folder: Path) -> bool:

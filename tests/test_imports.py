@@ -13,7 +13,7 @@ RECORDS = BASE | {"config", "runs"}
 NETWORKS = RECORDS | {"data", "images", "snn", "models"}
 #: Part of the package -> the other parts that its modules may import.
 ALLOWED = {
-    "__init__": set(),
+    "__init__": {"zoo"},
     "errors": set(),
     "names": {"errors"},
     "config": BASE,
@@ -27,6 +27,7 @@ ALLOWED = {
     "measures": RECORDS | {"data", "images"},
     "analyses": NETWORKS | {"training", "sampling", "measures"},
     "reporting": RECORDS,
+    "zoo": NETWORKS | {"sampling", "training"},
 }
 #: At the top: they may use every part, and nothing uses them but themselves and __main__.
 TOP = {"cli", "doctor", "__main__"}

@@ -26,6 +26,7 @@ COMMANDS = {
     ),
     "train": ("sgad.cli.running", "train", "Train one run; the same command resumes it."),
     "sample": ("sgad.cli.running", "sample", "Draw images from a trained generator."),
+    "export": ("sgad.cli.running", "export", "Pack a trained run for the model zoo, with its card."),
     "measure": ("sgad.cli.measuring", "measure", "Compare images with a reference: FID, IS, KID, CFD, ..."),
     "collect": ("sgad.cli.reporting", "collect", "Gather the runs of an experiment into metrics.csv."),
     "tables": ("sgad.cli.reporting", "tables", "Write an experiment's tables (CSV, Markdown, LaTeX)."),

@@ -17,6 +17,7 @@ from sgad.errors import InputError, nearest
 from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.folding import fold_batch_norm as fold_batch_norm
 from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shape, SwganGenerator
+from sgad.models.storage import unpack
 from sgad.snn.layers import StepBatchNorm
 
 Builder = Callable[[RunConfig, Shape], nn.Module]
@@ -157,7 +158,7 @@ def _draw(values: Tensor, bound: float, random: torch.Generator) -> None:
 
 
 def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
-    """Return the trained generator of a run folder, in evaluation mode, with its configuration and shape.
+    """Return the trained generator of a run or zoo folder, in evaluation mode, with its configuration and shape.
 
     Raises
     ------
@@ -172,7 +173,7 @@ def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
     try:
         with safe_open(path, framework="pt") as stream:
             header: dict[str, Any] = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
+            tensors = unpack({name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118 - not a mapping
         config = RunConfig.model_validate_json(header["config"])
         channels, height, width = json.loads(header["shape"])
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_POINTS = 60_000
+#: Of a data set: more lines cannot be told apart, and a browser takes long to draw them.
+MAX_LINES = 36
 DOWNLOAD_BYTES = 200_000
 MAX_POINTS_A_RUN = 300
 PANELS = CURVES | ACTIVITY | {"images_per_second": "images per second"}
@@ -113,9 +115,13 @@ def curves_of(stored: Stored, dataset: str) -> dict[str, Any]:
     """Return the histories of a data set's runs: panels, and for each run its steps and one list a panel."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
     rows = stored.histories[stored.histories["dataset"] == dataset]
+    cells = len(runs.drop_duplicates(["model", "variant"]))
+    first_seeds = sorted(set(rows["seed"]))[: max(1, MAX_LINES // max(cells, 1))]
+    num_lines = len(rows.drop_duplicates(["model", "variant", "seed"]))
+    rows = rows[rows["seed"].isin(first_seeds)] if num_lines > MAX_LINES else rows
     panels = {key: label for key, label in PANELS.items() if key in rows and rows[key].notna().any()}
     colours = {(model["model"], model["variant"]): model for model in models_of(runs)}
-    points = max(20, min(MAX_POINTS_A_RUN, MAX_POINTS // max(len(stored.runs), 1)))
+    points = max(20, min(MAX_POINTS_A_RUN, MAX_POINTS // max(min(len(stored.runs), MAX_LINES), 1)))
     series = []
     for (model, variant, seed), history in rows.groupby(["model", "variant", "seed"], sort=False):
         kept = history.iloc[:: math.ceil(len(history) / points)]
@@ -129,7 +135,7 @@ def curves_of(stored: Stored, dataset: str) -> dict[str, Any]:
                 "values": {key: [_short(value) for value in kept[key].tolist()] for key in panels},
             }
         )
-    return {"panels": panels, "series": series}
+    return {"panels": panels, "series": series, "left_out": num_lines - len(series)}
 
 
 def _short(value: float) -> float | None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from sgad.images import save_gif
 from sgad.reporting.collect import collect
 from sgad.reporting.regenerate import regenerate
 
@@ -58,9 +60,24 @@ def _load_fakes(repository: Path) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
-    """Return the report of a made-up experiment: 18 runs, two diverged, two missing, hostile names."""
+    """Return the report of a made-up experiment: 18 runs, two diverged, two missing, hostile names, one with a GIF."""
     fakes = _load_fakes(repository)
     root, experiment = tmp_path_factory.mktemp("browser"), fakes.fake_experiment()
+    fakes.write_fake(root, experiment)
+    frames = np.random.default_rng(0).integers(0, 256, (4, 3, 2, 28, 28), dtype=np.uint8)
+    save_gif(root / "results/runs/mnist/sgad/quick/seed0/sample.gif", frames, columns=2, milliseconds=150)
+    collect(experiment, root / "results", root / "data")
+    return regenerate(experiment, root / "results")[-1]
+
+
+@pytest.fixture(scope="session")
+def large_report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """Return the report of 504 made-up runs: two data sets, three models, 84 seeds."""
+    fakes = _load_fakes(repository)
+    root, experiment = (
+        tmp_path_factory.mktemp("large"),
+        fakes.fake_experiment(seeds=tuple(range(84)), figures=("bars",)),
+    )
     fakes.write_fake(root, experiment)
     collect(experiment, root / "results", root / "data")
     return regenerate(experiment, root / "results")[-1]

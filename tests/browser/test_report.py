@@ -57,6 +57,68 @@ def test_pictures_load(page: Page) -> None:
     assert min(widths) > 0
 
 
+def test_numbers_and_images_stand_in_the_first_screen(page: Page) -> None:
+    page.reload()
+    glance = page.locator(".glance").first
+    expect(glance.locator("figcaption")).to_contain_text(["SGAN", "SWGAN", "SGAD"])
+    for place in (glance, page.locator(".verdicts").first):
+        box = place.bounding_box()
+        assert box is not None and box["y"] + box["height"] < 1000
+
+
+def test_every_card_shows_its_time_steps(page: Page) -> None:
+    page.reload()
+    shown = page.locator("article.samples").first.locator(".cards:not([hidden]) img.strip")
+    assert shown.count() == 3
+    expect(page.get_by_text("first samples after each time step, 1 to 4").first).to_be_visible()
+
+
+def test_event_pictures_move(page: Page) -> None:
+    page.reload()
+    picture = page.locator("article.samples img.grid[src^='data:image/gif']").first
+    picture.scroll_into_view_if_needed()
+    picture.evaluate("image => image.decode()")
+    page.bring_to_front()
+    seen = set()
+    for _ in range(40):
+        seen.add(picture.screenshot())
+        if len(seen) > 1:
+            break
+        page.wait_for_timeout(110)
+    assert len(seen) > 1
+
+
+def test_paper_shows_every_seed_and_no_buttons(open_page, report: Path) -> None:
+    page = open_page(report, dark=True).page
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light", "ink is dear"
+    groups = page.locator("article.samples").first.locator(".cards")
+    assert [group.is_visible() for group in groups.all()] == [True] * 3
+    assert not any(button.is_visible() for button in page.locator("button:not(th button)").all())
+    assert len(page.pdf()) > 50_000
+
+
+def test_it_stays_quick_with_500_runs(open_page, large_report: Path) -> None:
+    """Seconds as a reader waits for them; limits leave room for a busy machine of two cores."""
+    page = open_page(large_report).page
+    timing = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000
+    clock = """(action) => {
+        const start = performance.now();
+        action();
+        document.body.offsetHeight;  // asks for a layout, which is part of what one waits for
+        return performance.now() - start;
+    }"""
+    sort = page.evaluate(f"({clock})(() => document.querySelectorAll('#run-table thead button')[3].click())") / 1000
+    page.evaluate("document.querySelector('#find').value = 'sgad mnist'")
+    find = page.evaluate(f"({clock})(() => document.querySelector('#find').dispatchEvent(new Event('input')))") / 1000
+    expect(page.locator("#found")).to_have_text("84 of 504 runs")
+    megabytes = large_report.stat().st_size / 1e6
+    print(f"504 runs: {megabytes:.1f} MB, opened in {timing:.2f} s, sorted in {sort:.3f} s, filtered in {find:.3f} s")
+    assert megabytes < 20
+    assert timing < 10 and sort < 1 and find < 0.5
+
+
 def test_hostile_names_are_shown_as_text(page: Page) -> None:
     expect(page.locator("h1")).to_contain_text("<script>alert('title')</script>")
     assert page.locator("img[src='x']").count() == 0
@@ -143,6 +205,7 @@ def test_curves_are_drawn_zoomed_and_toggled(page: Page) -> None:
     article = page.locator("article.curves").first
     article.scroll_into_view_if_needed()
     panels = article.locator(".panel canvas")
+    expect(panels.first).to_be_visible()
     assert panels.count() >= 4
     drawn = "canvas => canvas.toDataURL()"
     whole = panels.first.evaluate(drawn)

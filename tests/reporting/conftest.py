@@ -71,6 +71,7 @@ def _write_run(folder: Path, key: RunKey, experiment: ExperimentConfig, num_rows
         fake_grid(key, step / (10 * num_rows)).save(folder / "grids" / f"step-{step:06d}.png")
     if not has_diverged:
         fake_grid(key, 1.0).save(folder / "grid.png")
+        fake_grid(key, 1.0, tiles=2).save(folder / "steps.png")
         _write_metrics(folder / "metrics.json", fake_values(key), experiment)
 
 

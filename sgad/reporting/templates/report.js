@@ -83,8 +83,22 @@
   }
   all("article.samples").forEach(setUpSamples);
 
+  // ---- results: the first rows of each model's first grid, so that numbers and images are seen together
+  all(".glance").forEach((glance) => {
+    const article = all("article.samples").find((other) => other.dataset.dataset === glance.dataset.dataset);
+    const grids = all(".card", one(".cards", article)).filter((card) => one("img.grid", card)).slice(0, 6);
+    glance.append(...grids.map((card) => {
+      const figure = document.createElement("figure"), image = new Image();
+      image.src = one("img.grid", card).src;
+      image.alt = `${one("img.grid", card).alt}, first rows`;
+      figure.append(image, one("figcaption", card).cloneNode(true));
+      return figure;
+    }));
+    glance.hidden = grids.length === 0;
+  });
+
   // ---- curves: one uPlot a panel; all panels of a data set share range and cursor
-  const DASHES = [[], [8, 4], [2, 3], [8, 3, 2, 3], [10, 3, 2, 3, 2, 3], [4, 4], [12, 5], [2, 5]];
+  const DASHES = [[], [8, 4], [3, 3], [8, 3, 2, 3], [10, 3, 2, 3, 2, 3], [4, 4], [12, 5], [2, 5]];
   const curveData = JSON.parse(one("#curve-data").textContent);
 
   /* uPlot wants one list of x for all lines: the union of all steps, with gaps where a run has no row. */
@@ -129,7 +143,7 @@
         cursor: { focus: { prox: 24 }, sync: { key: sync.key, setSeries: true }, drag: { x: true, y: false } },
         axes: [{ ...axis, size: 28 }, { ...axis, size: 58 }],
         series: [{}, ...series.map((run) => ({
-          label: run.label, show: isShown(run), stroke: cssVariable(`--c${run.colour}`), width: 1.5,
+          label: run.label, show: isShown(run), stroke: cssVariable(`--c${run.colour}`), width: series.length > 12 ? 1.25 : 2,
           dash: DASHES[run.colour], spanGaps: true, points: { show: false },
         }))],
         hooks: {
@@ -166,8 +180,15 @@
       const width = plot.root.parentElement.clientWidth;
       if (width > 0 && Math.abs(width - plot.width) > 1) plot.setSize({ width, height: 210 });
     })).observe(article);
-    themeListeners.push(redraw);
-    redraw();
+    themeListeners.push(() => { if (plots.length) redraw(); });
+    // Drawn when they come near: a page of many data sets opens at once.
+    const near = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      near.disconnect();
+      redraw();
+    }, { rootMargin: "600px" });
+    near.observe(article);
+    addEventListener("beforeprint", () => { if (!plots.length) { near.disconnect(); redraw(); } });
   }
   all("article.curves").forEach(setUpCurves);
 

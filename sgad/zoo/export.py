@@ -1,0 +1,147 @@
+"""`sgad export`: a run becomes a folder of the zoo: small weights, configuration, record, picture and card."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import torch
+
+from sgad import __version__
+from sgad.config.compose import variant_note
+from sgad.config.run import RunConfig
+from sgad.config.yaml_files import dump_yaml
+from sgad.data.description import DatasetConfig, load_description
+from sgad.errors import InputError
+from sgad.images import Bytes, save_gif, save_grid
+from sgad.models.generators import Generator, Shape
+from sgad.models.registry import load_generator
+from sgad.models.storage import pack
+from sgad.names import label_of, metric_info
+from sgad.runs.files import read_json, write_text
+from sgad.runs.record import FILE_NAME as RECORD
+from sgad.runs.record import RunRecord, read_record
+from sgad.sampling import recalibrate
+from sgad.training.checkpoint import save_tensors
+from sgad.zoo.pretrained import Pretrained, load
+
+PREVIEW_IMAGES = 32
+COMPARED_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Change:
+    """What rounding the weights did to images of the same latents, in grey levels of 255."""
+
+    images: int
+    mean: float
+    at_most_one: float
+    largest: int
+
+    @classmethod
+    def between(cls, before: Bytes, after: Bytes) -> "Change":
+        """Compare two arrays of uint8 images."""
+        difference = np.abs(before.astype(int) - after.astype(int))
+        return cls(len(before), float(difference.mean()), float((difference <= 1).mean()), int(difference.max()))
+
+
+def export_run(run: Path, out: Path) -> Change:
+    """Pack the generator of a finished run into `out` and write its card; return what the packing changed.
+
+    Batch norm statistics that the recipe re-estimates before sampling are re-estimated once, here.
+
+    Raises
+    ------
+    InputError
+        If the run has no generator, did not complete, or its generator is not one of ours.
+    """
+    record = read_record(run)
+    if record.status != "completed":
+        raise InputError(f"{run} is {record.status}; only a completed run goes into the zoo")
+    generator, config, shape = load_generator(run)
+    if not isinstance(generator, Generator):
+        raise InputError(
+            f"{run} holds a generator of another class, {config.generator}; only built-in ones can be packed"
+        )
+    if config.sampling_statistics == "batch":
+        raise InputError(f"{run} samples with each batch's own statistics; the zoo's models need running ones")
+    before = load(run).sample(COMPARED_IMAGES)
+    if config.sampling_statistics == "recalibrated":
+        recalibrate(generator, config, torch.device("cpu"))
+        config = config.model_copy(update={"sampling_statistics": "running"})
+    header = {"config": config.model_dump_json(), "shape": json.dumps(list(shape)), "sgad": __version__}
+    save_tensors(out / "generator.safetensors", pack(generator.state_dict()), header)
+    write_text(out / "config.yaml", dump_yaml(config.model_dump(mode="json")))
+    for name in (RECORD, "metrics.json"):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, out / name)
+    packed = load(out)
+    change = Change.between(before, packed.sample(COMPARED_IMAGES))
+    preview = _draw_preview(out, packed)
+    write_text(out / "README.md", _card(out, config, shape, record, change, preview))
+    return change
+
+
+def _draw_preview(out: Path, packed: Pretrained) -> str:
+    """Draw the first samples and return the picture's name; `sgad sample` writes grid.png and leaves this one."""
+    images = packed.sample(PREVIEW_IMAGES)
+    if images.ndim == 5:
+        save_gif(out / "preview.gif", images.swapaxes(0, 1))
+        return "preview.gif"
+    save_grid(out / "preview.png", images / np.float32(255))
+    return "preview.png"
+
+
+def _card(out: Path, config: RunConfig, shape: Shape, record: RunRecord, change: Change, preview: str) -> str:
+    data = _description(config.dataset)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template("card.md.j2").render(
+        name=out.name,
+        folder=f"zoo/{out.name}",
+        model=label_of("model", config.model),
+        shape=" x ".join(str(side) for side in shape),
+        preview=preview,
+        config=config,
+        record=record,
+        data=data,
+        stands_for=label_of("dataset", data.substitute_for) if data and data.substitute_for else "",
+        note=_note(config.variant),
+        measures=_measures(out / "metrics.json"),
+        energy=None,
+        change=change,
+        megabytes=(out / "generator.safetensors").stat().st_size / 1e6,
+    )
+
+
+def _description(dataset: str) -> DatasetConfig | None:
+    try:
+        return load_description(dataset)
+    except InputError:
+        return None
+
+
+def _note(variant: str) -> str:
+    try:
+        return variant_note(variant)
+    except InputError:
+        return ""
+
+
+def _measures(path: Path) -> list[dict[str, Any]]:
+    """Return label, value, interval, n and protocol of each measure that was computed."""
+    entries = read_json(path)["metrics"] if path.is_file() else []
+    return [
+        entry | {"label": metric_info(entry["metric"]).label, "decimals": metric_info(entry["metric"]).decimals}
+        for entry in entries
+        if entry.get("value") is not None
+    ]

@@ -1,0 +1,62 @@
+"""A trained generator ready to draw images: what `sgad.load` returns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sgad.config.run import RunConfig
+from sgad.errors import InputError
+from sgad.images import Bytes, to_bytes
+from sgad.models.generators import Generator, Shape
+from sgad.models.registry import load_generator
+from sgad.sampling import generate, latents, prepare_generator
+from sgad.snn.recording import Trace, record_traces
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A generator with batch norm folded into its weights, its configuration and the shape (C, H, W) it makes."""
+
+    generator: Generator
+    config: RunConfig
+    shape: Shape
+
+    def latents(self, num: int, seed: int = 0) -> Tensor:
+        """Return z (num, latent_dim): those that `sgad sample --seed SEED` starts from, too."""
+        return latents(self.config, num, seed)
+
+    def sample(self, num: int = 16, seed: int = 0) -> Bytes:
+        """Return uint8 images (num, C, H, W), or event frames (T, num, 2, H, W)."""
+        return self.draw(self.latents(num, seed))
+
+    def draw(self, z: Tensor) -> Bytes:
+        """Return the images of given latents (N, latent_dim); see `sample`."""
+        made = [shown for shown, _ in generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=False)]
+        batches = [to_bytes(shown, self.config.pixel_range) for shown in made]
+        return np.concatenate(batches, axis=1 if self.shape[0] == 2 else 0)
+
+    def watch(self, z: Tensor) -> tuple[Bytes, dict[str, Trace]]:
+        """Return what is shown after each time step (T, N, C, H, W), and every spiking layer through time."""
+        with record_traces(self.generator) as traces:
+            ((_, steps),) = generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=True)
+        assert steps is not None
+        return to_bytes(steps, self.config.pixel_range), traces
+
+
+def load(folder: Path | str) -> Pretrained:
+    """Return the generator of a zoo or run folder.
+
+    Raises
+    ------
+    InputError
+        If there is no whole generator, or it is a class of a user's own, which `sgad sample` can still draw from.
+    """
+    generator, config, shape = load_generator(folder)
+    if not isinstance(generator, Generator):
+        raise InputError(f"{folder} holds a generator of another class, {config.generator}; use `sgad sample {folder}`")
+    ready = prepare_generator(generator, config, config.sampling_statistics, torch.device("cpu"))
+    assert isinstance(ready, Generator)
+    return Pretrained(ready, config, shape)
