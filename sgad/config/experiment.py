@@ -68,7 +68,7 @@ class ExperimentConfig(BaseModel):
     baselines: bool = Field(True, description="measure real data, noise and a copy of the training set, too")
     num_samples: int = Field(5000, ge=2, description="images drawn from each model for the measures")
     tables: tuple[Literal["results", "runs", "effects"], ...] = ("results", "runs")
-    figures: tuple[Literal["curves", "bars", "samples", "activity", "evolution"], ...] = (
+    figures: tuple[Literal["curves", "bars", "samples", "activity", "health", "evolution"], ...] = (
         "curves",
         "bars",
         "samples",

@@ -38,6 +38,13 @@ ACTIVITY = {
     "firing_rate_discriminator": "firing rate, critic",
     "firing_rate": "firing rate",
 }
+HEALTH = {
+    "gradient_norm_generator": "gradient norm, generator",
+    "gradient_norm_discriminator": "gradient norm, critic",
+    "surrogate_share_generator": "near threshold, generator",
+    "surrogate_share_discriminator": "near threshold, critic",
+    "diversity": "diversity of images",
+}
 MAX_SEEDS_SHOWN = 3
 MAX_STEPS_SHOWN = 6
 
@@ -133,6 +140,11 @@ def curves_figure(stored: Stored, dataset: str) -> "Figure | None":
 def activity_figure(stored: Stored, dataset: str) -> "Figure | None":
     """Firing rates against update pairs."""
     return _draw_histories(stored, dataset, ACTIVITY)
+
+
+def health_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Draw what warns of a training that fails: gradient norms, potentials near the threshold, diversity."""
+    return _draw_histories(stored, dataset, HEALTH)
 
 
 def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
@@ -260,6 +272,7 @@ DRAW: dict[str, Callable[[Stored, str], "Figure | None"]] = {
     "bars": bars_figure,
     "samples": samples_figure,
     "activity": activity_figure,
+    "health": health_figure,
     "evolution": evolution_figure,
 }
 assert set(DRAW) == set(FIGURE_TITLES), "every figure has a title for its caption"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgad.names import label_of, metric_info
-from sgad.reporting.figures import ACTIVITY, CURVES, label_runs
+from sgad.reporting.figures import ACTIVITY, CURVES, HEALTH, label_runs
 from sgad.reporting.plotting import COLOURS
 from sgad.reporting.stored import Stored, rows_of, run_name
 
@@ -21,7 +21,7 @@ MAX_POINTS = 60_000
 MAX_LINES = 36
 DOWNLOAD_BYTES = 200_000
 MAX_POINTS_A_RUN = 300
-PANELS = CURVES | ACTIVITY | {"images_per_second": "images per second"}
+PANELS = CURVES | ACTIVITY | HEALTH | {"images_per_second": "images per second"}
 _TYPES = {".png": "image/png", ".webp": "image/webp", ".gif": "image/gif", ".svg": "image/svg+xml"}
 
 

@@ -23,7 +23,8 @@ DIVERGED = ("swgan", 1)
 MISSING = ("sgad", 1)
 COLUMNS = (
     "step", "epoch", "loss_discriminator", "loss_generator", "score_real", "score_fake",
-    "firing_rate_generator", "firing_rate_discriminator", "images_per_second", "seconds",
+    "firing_rate_generator", "firing_rate_discriminator", "gradient_norm_generator", "diversity",
+    "images_per_second", "seconds",
 )  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def fake_experiment(**changes: object) -> ExperimentConfig:
         "variants": ("quick",),
         "seeds": (0, 1, 2),
         "measures": ("cfd", "ccs", "recall_classifier"),
-        "figures": ("curves", "bars", "samples", "activity", "evolution"),
+        "figures": ("curves", "bars", "samples", "activity", "health", "evolution"),
     }
     return ExperimentConfig(**{**fields, **changes})
 
@@ -84,7 +85,7 @@ def _write_history(path: Path, key: RunKey, num_rows: int) -> None:
             wave = math.sin(row / 7 + offset)
             loss = 2 * math.exp(-row / 40) + 0.1 * wave
             rates = (0.1 + 0.02 * wave, 0.2 - 0.02 * wave)
-            writer.writerow([10 * row, row / 20, -loss, loss / 2, loss, -loss, *rates, 900.0, row * 1.0])
+            writer.writerow([10 * row, row / 20, -loss, loss / 2, loss, -loss, *rates, 1 + wave, 0.2, 900.0, row * 1.0])
 
 
 def fake_values(key: RunKey) -> dict[str, float]:
