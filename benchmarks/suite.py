@@ -81,8 +81,10 @@ SECTIONS = (
         "Trace of the root of the covariance product and whole distances, ours and the packages' own functions; CPU seconds"
         " of one thread.",
         (
-            Entry("few_images", "frechet", ("--sizes", "500")),
-            Entry("many_images", "frechet", ("--sizes", "10000")),
+            Entry("few_traces", "frechet", ("--sizes", "500", "--what", "trace")),
+            Entry("few_distances", "frechet", ("--sizes", "500", "--what", "distance")),
+            Entry("many_traces", "frechet", ("--sizes", "10000", "--what", "trace")),
+            Entry("many_distances", "frechet", ("--sizes", "10000", "--what", "distance")),
         ),
     ),
     Section(

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from sgad.config.cost import activations_mb
 from sgad.config.run import RunConfig
+from sgad.data.events.export import save_recordings
+from sgad.errors import InputError
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
 from sgad.models.generators import Generator
 from sgad.models.registry import fold_batch_norm, load_generator
@@ -39,7 +41,10 @@ STRIP_IMAGES = 3
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What the sample stage is asked to do; `num` or `statistics` None: as the run's configuration says."""
+    """What the sample stage is asked to do; `num` or `statistics` None: as the run's configuration says.
+
+    `recordings`: a folder for generated events as files of N-MNIST's format.
+    """
 
     folder: Path
     num: int | None = None
@@ -48,6 +53,7 @@ class SampleRequest:
     keep_steps: bool = False
     device: str = "auto"
     threads: int = 0
+    recordings: Path | None = None
 
 
 def latents(config: RunConfig, count: int, sample_seed: int) -> Tensor:
@@ -122,6 +128,8 @@ def sample_run(request: SampleRequest) -> Path:
 def _sample(request: SampleRequest, device: torch.device) -> Path:
     set_threads(request.threads)
     generator, config, shape = load_generator(request.folder)
+    if request.recordings is not None and shape[0] != 2:
+        raise InputError(f"{request.folder} makes images, not events; leave out --recordings")
     generator = generator.to(device)
     statistics = request.statistics or config.sampling_statistics
     generator = prepare_generator(generator, config, statistics, device)
@@ -189,6 +197,8 @@ def _write(
     if steps is not None and not is_events:
         arrays["steps"] = steps
     write_npz(folder / "samples.npz", **arrays)
+    if request.recordings is not None:
+        save_recordings(made, request.recordings)
     if is_events:
         save_gif(folder / "sample.gif", made[:GIF_IMAGES], columns=4)
         save_grid(folder / "grid.png", made[:GRID_IMAGES].swapaxes(0, 1) / np.float32(255))

@@ -15,11 +15,11 @@ for _name in [name for name in os.environ if name.startswith("SGAD_") and name !
     del os.environ[_name]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-#: Where tests marked needs_data look for real files, in this order.
+#: Where tests marked needs_data look for real files, in this order; $SGAD_TEST_DATA may name several places, as PATH does.
 DATA_PLACES = [
     Path(place)
     for place in (
-        os.environ.get("SGAD_TEST_DATA", ""),
+        *os.environ.get("SGAD_TEST_DATA", "").split(os.pathsep),
         REPOSITORY.parent / "shared",
         REPOSITORY.parent / "data",
     )

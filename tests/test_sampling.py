@@ -10,6 +10,7 @@ import torch
 
 from sgad import sampling
 from sgad.config.compose import resolve
+from sgad.data.events.format import decode_events
 from sgad.errors import InputError
 from sgad.models.registry import build_generator, initialise
 from sgad.runs.seeds import stream_seed
@@ -105,3 +106,18 @@ def test_a_failed_run_gives_no_images(tmp_path: Path, digits: Path) -> None:
 def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"generator\.safetensors does not exist; train the run first"):
         sample(tmp_path)
+
+
+def test_events_become_recordings_that_read_back(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "run", "nmnist")
+    made = sample(folder, num=2, recordings=tmp_path / "events")["frames"]
+    files = sorted((tmp_path / "events").iterdir())
+    assert [path.name for path in files] == ["00000.bin", "00001.bin"]
+    for path, frames in zip(files, made, strict=True):
+        assert len(decode_events(path.read_bytes(), str(path)).t) == np.rint(frames / 255).sum()
+
+
+def test_images_have_no_recordings(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="makes images, not events; leave out --recordings"):
+        sample(run_folder(tmp_path), recordings=tmp_path / "events")
+    assert not (tmp_path / "events").exists()

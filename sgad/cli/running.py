@@ -169,6 +169,7 @@ def _prepared_folder(dataset: str, data: Path, raw_data: Path | None) -> Path:
     help="Batch norm statistics.  [default: sampling_statistics of the run]",
 )
 @click.option("--steps", "keep_steps", is_flag=True, help="Keep the image of every time step, too.")
+@click.option("--recordings", type=_FOLDER, help="Folder for generated events as files of N-MNIST's own format.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N.")
 @click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
 def sample(
@@ -177,13 +178,14 @@ def sample(
     sample_seed: int,
     statistics: str | None,
     keep_steps: bool,
+    recordings: Path | None,
     device: str,
     threads: int,
 ) -> None:
     """Draw images from the generator in RUN_FOLDER into samples.npz, grid.png and, for events, sample.gif."""
     from sgad.sampling import SampleRequest, sample_run
 
-    click.echo(sample_run(SampleRequest(folder, num, sample_seed, statistics, keep_steps, device, threads)))  # type: ignore[arg-type]
+    click.echo(sample_run(SampleRequest(folder, num, sample_seed, statistics, keep_steps, device, threads, recordings)))  # type: ignore[arg-type]
 
 
 @click.command()

@@ -75,7 +75,9 @@ def describe(prepared: Prepared) -> list[str]:
 def _class_lines(split: str, numbers: tuple[int, ...], classes: tuple[str, ...] | None) -> list[str]:
     names = classes or tuple(str(number) for number in range(len(numbers)))
     if len(numbers) > 20:
-        return [f"{split}: {len(numbers)} classes, {min(numbers)} to {max(numbers)} samples each"]
+        few, many = min(numbers), max(numbers)
+        each = f"{few}" if few == many else f"{few} to {many}"
+        return [f"{split}: {len(numbers)} classes, {each} samples each"]
     return [f"{split}: " + ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))]
 
 

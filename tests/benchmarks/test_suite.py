@@ -24,18 +24,20 @@ def test_what_was_not_run_is_said_to_be_absent():
 
 
 def test_replacing_an_entry_leaves_the_others():
-    first = render_results({"frechet/few_images": "superseded\n\n| a |", "data/data": "kept"})
-    second = render_results(read_results(first) | {"frechet/few_images": "new"})
+    first = render_results({"frechet/few_traces": "superseded\n\n| a |", "data/data": "kept"})
+    second = render_results(read_results(first) | {"frechet/few_traces": "new"})
     assert "superseded" not in second
-    assert read_results(second)["frechet/few_images"] == "new"
+    assert read_results(second)["frechet/few_traces"] == "new"
     assert read_results(second)["data/data"] == "kept"
 
 
 def test_names_choose_sections_and_single_entries():
     assert list(chosen_entries(["frechet", "train_step/sweep"])) == [
         "train_step/sweep",
-        "frechet/few_images",
-        "frechet/many_images",
+        "frechet/few_traces",
+        "frechet/few_distances",
+        "frechet/many_traces",
+        "frechet/many_distances",
     ]
     assert chosen_entries([]) == entries()
 

@@ -58,3 +58,9 @@ def frames_to_events(
     if path is not None:
         write_bytes(path, encode_events(events))
     return events
+
+
+def save_recordings(frames: NDArray[np.uint8], folder: Path | str) -> None:
+    """Write generated frames (N, T, 2, H, W), 255 for one event, as event files 00000.bin, 00001.bin, ... of a folder."""
+    for index, sample in enumerate(frames):
+        frames_to_events(sample / np.float64(255), Path(folder) / f"{index:05d}.bin", seed=index)
