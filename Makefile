@@ -46,6 +46,15 @@ lint: .venv/.lint ## style, types, workflow
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(PYTEST) tests/test_workflow.py -q -k lint
 
+.PHONY: readme
+readme: .venv/.installed ## the results in README.md, from stored results
+	$(BIN)/python -m sgad.reporting.readme
+
+.PHONY: docs
+docs: .venv/.docs ## the site in build/docs; a dead link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet
+	@echo "The documents are ready: $(CURDIR)/build/docs/index.html"
+
 .PHONY: bench
 bench: .venv/.installed ## measure speed, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks

@@ -158,8 +158,9 @@ def _draw_steps(path: Path, generator: nn.Module, z: Tensor, config: RunConfig, 
     if not isinstance(generator, Generator) or generator.is_events or config.time_steps == 1:
         return
     for _, steps in generate(generator, z, config, device, keep_steps=True):
-        assert steps is not None
-        save_grid(path, steps.transpose(0, 1).flatten(0, 1), config.pixel_range, columns=config.time_steps)
+        # A user's subclass may not keep them.
+        if steps is not None:
+            save_grid(path, steps.transpose(0, 1).flatten(0, 1), config.pixel_range, columns=config.time_steps)
 
 
 def _has_failed(folder: Path) -> bool:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from docs import generate
+from sgad.cli import COMMANDS
+from sgad.config.run import RunConfig
+
 
 def blocks(text: str, language: str) -> list[str]:
     """Return the fenced blocks of one language."""
@@ -36,3 +40,41 @@ def test_the_example_model_trains_and_samples(
     assert done.returncode == 0, done.stderr
     assert "ok     configs/models/mean_readout.yaml: model Mean readout" in done.stdout
     assert (tmp_path / "runs" / "mean_readout" / "samples.npz").is_file()
+
+
+def test_generated_references_name_every_key_and_command() -> None:
+    configuration = generate.configuration()
+    for key in RunConfig.model_fields:
+        assert configuration.count(f"| `{key}` |") == 1, key
+    assert "| `time_steps` | whole number >= 1, <= 1,024 | `16` |".replace("<", "&lt;") in configuration
+    commands = generate.commands()
+    assert all(f"## sgad {name}" in commands for name in COMMANDS)
+
+
+def test_charts_show_the_layers_that_train() -> None:
+    networks = generate.networks()
+    assert networks.count("```mermaid") == 8
+    # latent 10 to 1024, and 1024 to 128 x 7 x 7, each with a bias
+    for weights in (10 * 1024 + 1024, 1024 * 6272 + 6272, 2 * (784 * 256 + 256)):
+        assert f"{weights:,} weights" in networks
+
+
+def test_pages_ask_for_parts_that_exist_and_link_to_files_that_exist(repository: Path) -> None:
+    pages = sorted((repository / "docs").rglob("*.md"))
+    assert len(pages) > 8
+    asked = {name for page in pages for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text())}
+    assert asked == set(generate.PARTS)
+    dead = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if not target.startswith("http") and not (page.parent / target).exists()
+    ]
+    assert dead == []
+
+
+def test_the_menu_leaves_out_only_what_is_not_written(repository: Path) -> None:
+    nav = [{"Home": "index.md"}, {"Claims": "claims.md"}, {"Reference": [{"Commands": "reference/commands.md"}]}]
+    config = generate.on_config({"docs_dir": str(repository / "docs"), "nav": nav})
+    written = (repository / "docs" / "claims.md").is_file()
+    assert len(config["nav"]) == (3 if written else 2)

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from sgad.cli import cli
+from sgad.reporting.readme import fill_readme
 
 #: Shell words that set the scene and are not ours to test.
 SCENERY = {"cd", "git", "source", "python3", "pip", "export"}
@@ -71,6 +73,19 @@ def test_the_promised_commands_are_there(readme: str) -> None:
     assert len(commands) > 5
 
 
+def test_its_results_are_the_stored_ones(readme: str, repository: Path) -> None:
+    assert fill_readme(readme, repository / "results") == readme, "run `make readme`"
+    assert "| SGAD | 4 |" in readme
+
+
+def test_its_python_runs(readme: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    (block,) = re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert names["images"].shape == (16, 1, 28, 28)
+
+
 def test_every_command_is_understood(readme: str, repository: Path) -> None:
     commands = code_blocks(readme) + inline_commands(readme)
     for command in commands:
@@ -90,7 +105,8 @@ def clone(tmp_path: Path, repository: Path) -> Path:
     """Return a folder that looks like a fresh clone with an activated environment."""
     for name in ("Snakefile", "Makefile", "workflow", "profiles", "configs", "README.md"):
         (tmp_path / name).symlink_to(repository / name)
-    shutil.copytree(repository / "results/experiments", tmp_path / "results/experiments")
+    for name in ("results/experiments", "zoo"):
+        shutil.copytree(repository / name, tmp_path / name)
     return tmp_path
 
 

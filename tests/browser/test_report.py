@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 #: All pictures that are meant to be seen now.
 SHOWN = "[...document.images].filter((image) => image.offsetParent !== null)"

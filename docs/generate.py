@@ -1,0 +1,260 @@
+"""Parts of the pages that are made from the code while MkDocs builds them, and so cannot grow old.
+
+A page asks for one with a line `<!-- generated: NAME -->`. MkDocs calls `on_config` and `on_page_markdown` (its "hooks").
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from torch import nn
+
+from sgad.cli import COMMANDS, cli
+from sgad.config.compose import resolve
+from sgad.config.experiment import ExperimentConfig
+from sgad.config.run import Quirks, RunConfig
+from sgad.data.description import DatasetConfig
+from sgad.models.discriminators import Discriminator, SganDiscriminator
+from sgad.models.generators import Generator, SganGenerator, SwganGenerator
+from sgad.models.registry import build_discriminator, build_generator
+from sgad.names import METRICS, label_of
+
+_MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
+#: Written by others at their own pace: in the menu once they exist.
+_OPTIONAL = ("training.md", "reliability.md", "claims.md")
+
+
+def on_config(config: Any) -> Any:
+    """Drop the optional pages that do not exist from the menu."""
+    docs = Path(config["docs_dir"])
+    config["nav"] = [
+        entry
+        for entry in config["nav"]
+        if not any(page in _OPTIONAL and not (docs / page).is_file() for page in _pages(entry))
+    ]
+    return config
+
+
+def _pages(entry: Any) -> list[str]:
+    return [page for page in entry.values() if isinstance(page, str)] if isinstance(entry, dict) else [entry]
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the generated parts where a page asks for them."""
+    return fill(markdown)
+
+
+def fill(markdown: str) -> str:
+    """Replace each marker by its part; an unknown name is an error."""
+    return _MARKER.sub(lambda found: PARTS[found[1]](), markdown)
+
+
+# ---- configuration
+
+
+def configuration() -> str:
+    """Return a table of the keys of a run's configuration for each section of the class."""
+    sections: dict[str, list[str]] = {}
+    for line in inspect.getsource(RunConfig).splitlines():
+        if heading := re.match(r"    # --- (.+)", line):
+            current = sections.setdefault(heading[1], [])
+        elif (field := re.match(r"    (\w+):", line)) and field[1] in RunConfig.model_fields:
+            current.append(field[1])
+    tables = [f"### {name[0].upper()}{name[1:]}\n\n{_fields(RunConfig, keys)}" for name, keys in sections.items()]
+    return "\n\n".join([*tables, "### Quirks of the release\n\n" + _fields(Quirks)])
+
+
+def _fields(model: type[BaseModel], names: list[str] | None = None) -> str:
+    schema = model.model_json_schema()
+    rows = ["| key | values | default | meaning |", "|:--|:--|:--|:--|"]
+    for name in names if names is not None else model.model_fields:
+        field = model.model_fields[name]
+        values = _values(schema["properties"][name], schema.get("$defs", {}))
+        rows.append(f"| `{name}` | {_cell(values)} | {_cell(_default(field))} | {_cell(field.description or '')} |")
+    return "\n".join(rows)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _values(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Return the type and the limits of a JSON schema as a reader would say them."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return _values(definitions[name], definitions) if "enum" in definitions[name] else f"a {name} block"
+    if "anyOf" in schema:
+        return " or ".join(_values(part, definitions) for part in schema["anyOf"])
+    if choices := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+        return ", ".join(f"`{choice}`" for choice in choices)
+    if schema.get("type") == "array":
+        inner = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        return f"list of {_values(inner, definitions)}"
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {schema[key]:,}" for key, sign in signs.items() if key in schema]
+    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping"}
+    kind = str(schema.get("type", "anything"))
+    return " ".join([words.get(kind, kind), *([", ".join(limits)] if limits else [])])
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "`none`"
+    if value is None or value in ("", (), {}):
+        return "–"
+    return (
+        f"`{list(value)}`"
+        if isinstance(value, tuple)
+        else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    )
+
+
+# ---- commands
+
+
+def commands() -> str:
+    """Return the help of every subcommand."""
+    parts = []
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        for words, part in _leaves(command, (name,)):
+            context = click.Context(
+                part, info_name="sgad " + " ".join(words), max_content_width=100, terminal_width=100
+            )
+            parts.append(f"## sgad {' '.join(words)}\n\n```text\n{part.get_help(context)}\n```")
+    return "\n\n".join(parts)
+
+
+def _leaves(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if not isinstance(command, click.Group):
+        yield words, command
+        return
+    for name in command.list_commands(click.Context(command)):
+        part = command.get_command(click.Context(command), name)
+        assert part is not None
+        yield from _leaves(part, (*words, name))
+
+
+# ---- networks
+
+
+def generator_diagram(model: str, dataset: str, shape: tuple[int, int, int]) -> str:
+    """Return a Mermaid flow chart of a generator, read from its modules, with the shape and weights of each layer."""
+    config = resolve(dataset, model).config
+    network = build_generator(config, shape)
+    assert isinstance(network, Generator)
+    steps = config.time_steps
+    nodes = [f"z, {config.latent_dim} values, the same at all {steps} steps"]
+    height, width = network.base
+    for index in range(1, network.num_layers + 1):
+        layer = (network.linear1, network.linear2)[index - 1] if index <= 2 else network.deconv(index - 2)
+        size = _out(layer, (height * 2 ** max(index - 2, 0), width * 2 ** max(index - 2, 0)))
+        nodes.append(_node(layer, f"{size}, norm of each step, LIF"))
+    nodes.append(_node(network.last_deconv, " x ".join(map(str, shape))))
+    nodes.append(_head(network, config))
+    return _chart([*nodes, "image" if shape[0] != 2 else f"{steps} event frames"], steps)
+
+
+def _head(network: Generator, config: RunConfig) -> str:
+    if isinstance(network, SganGenerator):
+        return "LIF: spikes, shown as their mean over time"
+    if isinstance(network, SwganGenerator):
+        return "leaky integrator, then sigmoid"
+    weights = sum(part.numel() for part in network.parameters()) - sum(
+        part.numel() for name, part in network.named_parameters() if name.startswith(("linear", "norm", "deconv"))
+    )
+    return f"sigmoid of each step, {config.scoring_mode} over time, {weights:,} weights"
+
+
+def discriminator_diagram(model: str, dataset: str, shape: tuple[int, int, int]) -> str:
+    """Return a Mermaid flow chart of a critic, read from its modules."""
+    config = resolve(dataset, model).config
+    network = build_discriminator(config, shape)
+    unit = "LeakyReLU" if config.discriminator == "analog" else "LIF"
+    readout = (
+        "score"
+        if config.discriminator == "analog"
+        else f"leaky integrator; score m[{config.time_steps}] / {config.time_steps}"
+    )
+    first = f"image, {' x '.join(map(str, shape))}"
+    if isinstance(network, SganDiscriminator):
+        inner = [_node(network.linear1, f"400, {unit}")]
+    else:
+        assert isinstance(network, Discriminator)
+        sides = [(side - 4) // 2 for side in shape[1:]], [((side - 4) // 2 - 4) // 2 for side in shape[1:]]
+        inner = [
+            _node(layer, f"{layer.out_channels} x {rows} x {columns}, norm of each step, {unit}, pooled by 2")
+            for layer, (rows, columns) in zip((network.conv1, network.conv2), sides, strict=True)
+        ]
+        inner.append(_node(network.linear1, f"{network.linear1.out_features}, {unit}"))
+    return _chart([first, *inner, _node(network.linear2, readout)], config.time_steps)
+
+
+def _out(layer: nn.Module, size: tuple[int, int]) -> str:
+    if isinstance(layer, nn.Linear):
+        return str(layer.out_features)
+    assert isinstance(layer, nn.ConvTranspose2d)
+    return f"{layer.out_channels} x {size[0]} x {size[1]}"
+
+
+def _node(layer: nn.Module, after: str) -> str:
+    kinds = {
+        nn.Linear: "linear",
+        nn.Conv2d: "convolution 5 x 5",
+        nn.ConvTranspose2d: "transposed convolution 4 x 4, stride 2",
+    }
+    weights = sum(part.numel() for part in layer.parameters())
+    return f"{kinds[type(layer)]}, {weights:,} weights<br>{after}"
+
+
+def _chart(nodes: list[str], steps: int) -> str:
+    lines = [f'    n{index}["{text}"]' for index, text in enumerate(nodes)]
+    arrows = "    " + " --> ".join(f"n{index}" for index in range(len(nodes)))
+    return "```mermaid\nflowchart TD\n" + "\n".join([*lines, arrows]) + "\n```"
+
+
+def networks() -> str:
+    """Return the charts of every model of the paper on 28 x 28 grey images, and of SGAD on its other data."""
+    grey = (1, 28, 28)
+    parts = [
+        f"### {label_of('model', model)}: generator\n\n{generator_diagram(model, 'mnist', grey)}"
+        for model in ("sgan", "swgan", "sgad")
+    ]
+    parts.append(f"### SWGAN and SGAD: critic\n\n{discriminator_diagram('sgad', 'mnist', grey)}")
+    parts.append(f"### SGAN: critic\n\n{discriminator_diagram('sgan', 'mnist', grey)}")
+    parts.append(f"### SGAD on CelebA: generator\n\n{generator_diagram('sgad', 'celeba', (3, 64, 64))}")
+    parts.append(f"### Hybrid: critic without time\n\n{discriminator_diagram('hybrid', 'celeba', (3, 64, 64))}")
+    parts.append(f"### SGAD on N-MNIST: generator\n\n{generator_diagram('sgad', 'nmnist', (2, 28, 28))}")
+    return "\n\n".join(parts)
+
+
+# ---- measures
+
+
+def measures() -> str:
+    """Return a table of every measure's key, label and direction."""
+    rows = ["| key | in tables | better |", "|:--|:--|:--|"]
+    rows += [
+        f"| `{key}` | {info.label} | {'higher' if info.higher_is_better else 'lower'} |"
+        for key, info in METRICS.items()
+    ]
+    return "\n".join(rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "configuration": configuration,
+    "dataset": lambda: _fields(DatasetConfig),
+    "experiment": lambda: _fields(ExperimentConfig),
+    "commands": commands,
+    "networks": networks,
+    "measures": measures,
+}

@@ -1,0 +1,77 @@
+"""The results in README.md: tables of stored experiments between two markers, so that no number there is typed by hand.
+
+`make readme` writes them; a test fails while README.md says anything else than the stored results do.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sgad.errors import InputError
+from sgad.reporting.formats import Cell, Column, Table, to_markdown
+from sgad.reporting.stored import experiment_folder, read_stored
+from sgad.reporting.summary import summarise
+from sgad.reporting.tables import results_tables
+from sgad.runs.files import write_text
+
+_BLOCK = re.compile(r"(<!-- results: ([\w ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+
+def fill_readme(text: str, results_dir: Path | str = "results") -> str:
+    """Return a README with its block `<!-- results: E1 E2 -->` filled from the named experiments that are stored.
+
+    Raises
+    ------
+    InputError
+        If there is no such block.
+    """
+    if not _BLOCK.search(text):
+        raise InputError("README.md has no lines `<!-- results: NAME ... -->` and `<!-- end of results -->`; add them")
+    return _BLOCK.sub(lambda found: f"{found[1]}\n{results_block(found[2].split(), results_dir)}\n{found[3]}", text)
+
+
+def results_block(experiments: Sequence[str], results_dir: Path | str = "results") -> str:
+    """Return the result tables of the experiments in Markdown; one that was never collected is left out."""
+    stored = [
+        read_stored(results_dir, name)
+        for name in experiments
+        if (experiment_folder(results_dir, name) / "metrics.csv").is_file()
+    ]
+    tables = [
+        table
+        for each in stored
+        for table in results_tables(summarise(each.metrics, each.runs), each.runs, each.captions)
+    ]
+    return "\n".join(to_markdown(_narrowed(table)) for table in tables)
+
+
+def _narrowed(table: Table) -> Table:
+    """Return the table without columns that say the same in every row of a model, and groups if there is but one."""
+    groups = {column.group for column in table.columns if column.group}
+    kept = [index for index, column in enumerate(table.columns) if not _is_constant(table, index)]
+    return replace(
+        table,
+        columns=[
+            replace(table.columns[index], group="") if len(groups) == 1 else table.columns[index] for index in kept
+        ],
+        blocks=[(heading, [_select(row, kept) for row in rows]) for heading, rows in table.blocks],
+    )
+
+
+def _is_constant(table: Table, index: int) -> bool:
+    column: Column = table.columns[index]
+    if column.heading not in ("variant", "family"):
+        return False
+    texts = {row[index].text for _, rows in table.blocks for row in rows}
+    return len(texts - {"–"}) <= 1
+
+
+def _select(row: Sequence[Cell], kept: Sequence[int]) -> list[Cell]:
+    return [row[index] for index in kept]
+
+
+if __name__ == "__main__":
+    readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md")
+    write_text(readme, fill_readme(readme.read_text(encoding="utf-8"), readme.parent / "results"))

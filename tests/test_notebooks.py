@@ -1,0 +1,24 @@
+"""The notebooks run from the first cell to the last in a fresh kernel."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = ("watch-neurons",)
+
+
+def test_no_notebook_is_forgotten(repository: Path) -> None:
+    assert tuple(path.stem for path in sorted((repository / "notebooks").glob("*.ipynb"))) == NOTEBOOKS
+
+
+@pytest.mark.filterwarnings("default")  # kernel and sockets are other people's
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_it_runs(repository: Path, name: str) -> None:
+    notebook = nbformat.read(repository / "notebooks" / f"{name}.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(repository / "notebooks")}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "spikes an image" in said and "nearest neighbour" in said
