@@ -35,6 +35,7 @@ COMMANDS = {
     "regenerate": ("sgad.cli.reporting", "regenerate", "Tables, figures and report from stored results."),
     "halve": ("sgad.cli.reporting", "halve", "Write the next experiment of a search by successive halving."),
     "status": ("sgad.cli.overview", "status", "Show every run of an experiment: progress, speed, failures."),
+    "audit": ("sgad.cli.overview", "audit", "Check that every stored number follows from its run, config and data."),
     "config": ("sgad.cli.configuration", "config", "Show or check configurations."),
     "doctor": ("sgad.cli.overview", "doctor", "Check this machine and estimate what an experiment costs."),
 }

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from sgad.errors import RunFailure
+
 _FOLDER = click.Path(path_type=Path)
 
 
@@ -23,6 +25,36 @@ def status(experiment: str, results: Path, logs: Path, as_json: bool) -> None:
         click.echo(json.dumps([state.as_dict() for state in states], indent=1))
     else:
         click.echo(format_states(states))
+
+
+@click.command()
+@click.argument("experiment")
+@click.option("--results", default="results", show_default=True, type=_FOLDER, help="Folder of all results.")
+@click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")
+@click.option("--logs", default="logs", show_default=True, type=_FOLDER, help="Folder of the workflow's logs.")
+@click.option("--trace", is_flag=True, help="Print where every value comes from, instead of checking.")
+def audit(experiment: str, results: Path, data: Path, logs: Path, trace: bool) -> None:
+    """Check every stored number of EXPERIMENT against its run, configuration, data and the tree; exit 1 if one is wrong.
+
+    Finds results of another configuration than the tree's, numbers and tables edited by hand, files that changed since
+    they were collected. What is not here (run folders, data) is said in a note.
+    """
+    from sgad.config.experiment import load_experiment
+    from sgad.reporting.audit import audit as run
+    from sgad.reporting.provenance import trace_lines
+
+    if trace:
+        for line in trace_lines(load_experiment(experiment), results):
+            click.echo(line)
+        return
+    found = run(load_experiment(experiment), results, data, logs)
+    for finding in found.findings:
+        click.echo(f"found  {finding}")
+    for note in found.notes:
+        click.echo(f"note   {note}")
+    click.echo(found.summary())
+    if found.findings:
+        raise RunFailure(f"{experiment} does not pass the audit; each line above that begins with `found` says why")
 
 
 @click.command()

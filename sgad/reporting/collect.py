@@ -16,6 +16,7 @@ from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.names import label_of
 from sgad.reporting.pictures import collect_pictures
+from sgad.reporting.provenance import write_provenance
 from sgad.reporting.stored import (
     BASELINES,
     KEY_COLUMNS,
@@ -42,8 +43,18 @@ class _Run:
     folder: Path
 
 
-def collect(experiment: ExperimentConfig, results_dir: Path | str = "results", data_dir: Path | str = "data") -> Path:
-    """Write results/experiments/E/{metrics.csv, runs.csv, histories.csv, captions.json, grids/}.
+def collect(
+    experiment: ExperimentConfig,
+    results_dir: Path | str = "results",
+    data_dir: Path | str = "data",
+    folder: Path | None = None,
+) -> Path:
+    """Write {metrics.csv, runs.csv, histories.csv, captions.json, provenance.json, grids/}.
+
+    Parameters
+    ----------
+    folder
+        Where to; results/experiments/E if it is not given.
 
     Returns
     -------
@@ -55,7 +66,7 @@ def collect(experiment: ExperimentConfig, results_dir: Path | str = "results", d
         If none of the runs is there but results of them are stored already: they would be lost.
     """
     results_dir, data_dir = Path(results_dir), Path(data_dir)
-    folder = experiment_folder(results_dir, experiment.name)
+    folder = folder or experiment_folder(results_dir, experiment.name)
     runs = [_find_run(key, results_dir) for key in experiment.run_keys()]
     _refuse_to_forget(runs, folder, experiment.name)
 
@@ -70,6 +81,7 @@ def collect(experiment: ExperimentConfig, results_dir: Path | str = "results", d
     write_json(folder / "captions.json", _captions(experiment, runs, data_dir, remedies))
     # Last: whoever waits for metrics.csv finds the other files whole.
     _write_csv(folder / "metrics.csv", METRIC_COLUMNS, metrics)
+    write_provenance(experiment, folder, results_dir)
     return folder / "metrics.csv"
 
 
@@ -219,6 +231,8 @@ def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path
 def _dataset_facts(dataset: str, note: str, data_dir: Path) -> DatasetFacts:
     path = data_dir / dataset / "manifest.json"
     manifest = read_json(path) if path.is_file() else {}
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("counts") or {}, dict):
+        raise InputError(f"{path} is not a manifest; prepare the data set again")
     return DatasetFacts(
         title=str(manifest.get("title") or label_of("dataset", dataset)),
         note=str(manifest.get("caption_note", note)),

@@ -16,6 +16,7 @@ rule collect:
         runs=f"{EXPERIMENT_DIR}/runs.csv",
         histories=f"{EXPERIMENT_DIR}/histories.csv",
         captions=f"{EXPERIMENT_DIR}/captions.json",
+        provenance=f"{EXPERIMENT_DIR}/provenance.json",
     log:
         f"logs/collect/{EXPERIMENT.name}.log",
     params:
