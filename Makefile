@@ -59,6 +59,10 @@ docs: .venv/.docs ## the site in build/docs; a dead link is an error
 bench: .venv/.installed ## measure speed, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+.PHONY: chaos
+chaos: .venv/.installed ## faults on purpose (kills, full disks, damaged files), write docs/reliability.md
+	$(BIN)/python -m benchmarks.chaos
+
 .PHONY: regenerate
 regenerate: .venv/.installed ## tables, figures and report of EXPERIMENT from stored results
 	$(BIN)/snakemake regenerate --quiet host progress reason rules --config experiment=$(EXPERIMENT)

@@ -12,6 +12,10 @@ class SgadError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """Return the message as one line, whatever other libraries' messages it quotes."""
+        return " ".join(super().__str__().split())
+
 
 class InputError(SgadError):
     """Bad input: the sentence names the file or field, the value and the remedy. Exit code 2."""

@@ -31,8 +31,8 @@ INTRODUCTION = """# Reliability: faults made on purpose
 
 Written by `make chaos` (`python -m benchmarks.chaos`); nothing in here is typed by hand. Each trial disturbs a tiny training on
 scikit-learn's digits ({steps} update pairs, a checkpoint every {every}; SWGAN with RMSProp, SGAD with Adam and a moving average,
-SGAN with rate coding, in turn), then gives the same command again. A trial passes if what its row demands held *and* the files of
-both networks equal, byte for byte, those of the training that nobody disturbed.
+SGAN with rate coding, in turn), then gives the same command again. A trial passes if what its row demands held *and* every tensor
+of both networks equals, bit for bit, that of the training which nobody disturbed.
 """
 METHOD = """## How it is done
 
@@ -55,7 +55,7 @@ def page(results: Sequence[Result], seconds: float, life: float, seed: int, step
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
     lines = [
         INTRODUCTION.format(steps=steps, every=every),
-        table(["fault", "demanded beside equal weights", "passed", "seconds"], rows),
+        table(["fault", "demanded beside identical weights", "passed", "seconds"], rows),
         "",
         f"{sum(result.tried for result in results)} trials in {seconds:.0f} s,"
         f" {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC, commit {commit() or 'unknown'}.",

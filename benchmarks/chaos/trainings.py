@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sgad.cli import main
-from sgad.runs.files import sha256_of
 from sgad.training.checkpoint import FOLDER
 
 STEPS, CHECKPOINT_EVERY = 12, 3
@@ -126,14 +125,23 @@ def train(case: Case, data: Path, folder: Path, log: Path | None = None) -> Trai
 
 
 def fingerprint(folder: Path) -> str:
-    """Return a hash of both networks' files, headers included; empty if the run is not complete."""
+    """Return a hash of every tensor of both networks; empty if the run is not complete."""
     files = [folder / f"{part}.safetensors" for part in ("generator", "discriminator")]
     record = folder / "run.json"
     if not all(path.is_file() for path in (*files, record)):
         return ""
     if json.loads(record.read_text(encoding="utf-8"))["status"] not in ("completed", "collapsed"):
         return ""
-    return hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
+    return hashlib.sha256(b"".join(_tensors(path) for path in files)).hexdigest()
+
+
+def _tensors(path: Path) -> bytes:
+    """Return names, types, shapes and bytes of a safetensors file; its metadata come in no fixed order."""
+    content = path.read_bytes()
+    begin = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:begin])
+    header.pop("__metadata__", None)
+    return json.dumps(header, sort_keys=True).encode() + content[begin:]
 
 
 def checkpoint_steps(folder: Path) -> list[int]:

@@ -34,7 +34,7 @@ def _snakemake(folder: Path, *words: str) -> subprocess.Popen[str]:
     output = open(folder / "snakemake.log", "a", encoding="utf-8")  # noqa: SIM115 - the child's, closed with it
     with output:
         return subprocess.Popen(
-            [*command, "--config", "experiment=chaos", *words], env=environment, cwd=folder, stdout=output, stderr=output,
+            [*command, *words, "--config", "experiment=chaos"], env=environment, cwd=folder, stdout=output, stderr=output,
             text=True,
         )  # fmt: skip
 

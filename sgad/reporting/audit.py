@@ -4,6 +4,7 @@ Nothing is repaired; each finding is one sentence. What cannot be looked at, bec
 is said as a note and is no finding.
 """
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -212,6 +213,9 @@ def _untraceable(place: _Place, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _is_known(commit: str) -> bool:
+    if not re.fullmatch(r"[0-9a-f]{7,40}", commit):
+        # From a file that anybody may have written, and git would take some texts for options.
+        return False
     root = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(

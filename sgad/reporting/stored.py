@@ -112,14 +112,31 @@ def read_stored(results_dir: Path | str, name: str) -> Stored:
     folder = experiment_folder(results_dir, name)
     if not (folder / "metrics.csv").is_file():
         raise InputError(f"{folder / 'metrics.csv'} does not exist; run `sgad collect {name}` first")
-    captions: Any = {"remedies": {}} | read_json(folder / "captions.json")
+    captions: Any = read_json(folder / "captions.json")
+    if not isinstance(captions, dict):
+        raise InputError(f"{folder / 'captions.json'} is not what `sgad collect` writes; collect again")
+    captions.setdefault("remedies", {})
+    metrics = _read_csv(folder / "metrics.csv", METRIC_COLUMNS)
+    runs = _read_csv(folder / "runs.csv", RUN_COLUMNS)
+    unmeasured = _cells(runs) - _cells(metrics)
+    if unmeasured:
+        # Every run has its rows in both files, with or without values.
+        cell = "/".join(min(unmeasured))
+        raise InputError(
+            f"{folder / 'metrics.csv'} has no row of {cell}, which runs.csv lists; run `sgad collect` again"
+        )
     return Stored(
         folder=folder,
-        metrics=_read_csv(folder / "metrics.csv", METRIC_COLUMNS),
-        runs=_read_csv(folder / "runs.csv", RUN_COLUMNS),
+        metrics=metrics,
+        runs=runs,
         histories=_read_csv(folder / "histories.csv", KEY_COLUMNS),
         captions=captions,
     )
+
+
+def _cells(frame: "pd.DataFrame") -> set[tuple[str, ...]]:
+    """Return the (dataset, model, variant) that a frame has rows of."""
+    return set(frame[list(KEY_COLUMNS[:3])].itertuples(index=False, name=None))
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
@@ -135,10 +152,19 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
         raise InputError(f"{path} lacks the column {missing[0]!r}; run `sgad collect` again")
     for column in frame.columns:
         if column in _INTEGERS:
-            frame[column] = _numeric(frame[column], path).astype("Int64")
+            frame[column] = _whole(_numeric(frame[column], path), path)
         elif column in _NUMBERS or column not in columns:
             frame[column] = _numeric(frame[column], path)
     return frame
+
+
+def _whole(column: "pd.Series[Any]", path: Path) -> "pd.Series[Any]":
+    try:
+        return column.astype("Int64")
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: column {column.name!r} holds more than whole numbers ({error}); run `sgad collect` again"
+        ) from error
 
 
 def _numeric(column: "pd.Series[Any]", path: Path) -> "pd.Series[Any]":

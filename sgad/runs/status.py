@@ -43,7 +43,7 @@ def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
     """
     if not (folder / "run.json").is_file():
         status = "running" if is_locked(folder) else "absent"
-        return RunState(key.folder, status, log=_last_lines(key, logs) if status == "absent" else ())
+        return RunState(key.folder, status, log=_last_lines(key, logs, _troubled_stages(status, measured=False)))
     try:
         record = read_record(folder)
     except InputError as error:
@@ -54,7 +54,7 @@ def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
     last = _last_history_row(folder / "history.csv")
     steps = max(record.steps, int(last.get("step", 0))) if status == "running" else record.steps
     speed = last.get("images_per_second", record.images_per_second)
-    left = None
+    left, measured = None, (folder / "metrics.json").is_file()
     if status == "running" and steps and last.get("seconds"):
         left = last["seconds"] / steps * (record.target_steps - steps)
     return RunState(
@@ -64,10 +64,17 @@ def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
         record.target_steps,
         speed,
         left,
-        (folder / "metrics.json").is_file(),
+        measured,
         reason,
-        _last_lines(key, logs) if status not in (*FINAL, "running") else (),
+        _last_lines(key, logs, _troubled_stages(status, measured)),
     )
+
+
+def _troubled_stages(status: str, measured: bool) -> tuple[str, ...]:
+    """Return the stages whose logs tell why a run is not further; none if all is well."""
+    if status == "running" or (status in FINAL and measured):
+        return ()
+    return ("sample", "measure") if status in FINAL else ("*",)
 
 
 def _last_history_row(path: Path) -> dict[str, float]:
@@ -88,9 +95,9 @@ def _last_history_row(path: Path) -> dict[str, float]:
         return {}
 
 
-def _last_lines(key: RunKey, logs: Path) -> tuple[str, ...]:
-    """Return the last lines of the newest log of a run."""
-    found = [path for path in logs.glob(f"*/{key.folder}.log") if path.is_file()]
+def _last_lines(key: RunKey, logs: Path, stages: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the last lines of the newest log that these stages left of a run."""
+    found = [path for stage in stages for path in logs.glob(f"{stage}/{key.folder}.log") if path.is_file()]
     if not found:
         return ()
     newest = max(found, key=lambda path: path.stat().st_mtime)
