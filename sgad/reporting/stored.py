@@ -112,10 +112,10 @@ def read_stored(results_dir: Path | str, name: str) -> Stored:
     folder = experiment_folder(results_dir, name)
     if not (folder / "metrics.csv").is_file():
         raise InputError(f"{folder / 'metrics.csv'} does not exist; run `sgad collect {name}` first")
-    captions: Any = read_json(folder / "captions.json")
-    if not isinstance(captions, dict):
+    content = read_json(folder / "captions.json")
+    if not isinstance(content, dict):
         raise InputError(f"{folder / 'captions.json'} is not what `sgad collect` writes; collect again")
-    captions.setdefault("remedies", {})
+    captions: Any = {"remedies": {}} | content
     metrics = _read_csv(folder / "metrics.csv", METRIC_COLUMNS)
     runs = _read_csv(folder / "runs.csv", RUN_COLUMNS)
     unmeasured = _cells(runs) - _cells(metrics)
