@@ -198,6 +198,20 @@ def test_stored_results_do_not_pass_for_runs(copied: Workplace) -> None:
     assert len(copied.planned()["train"]) == 2
 
 
+def test_snakemake_makes_a_report_of_its_own_with_captions_and_categories(finished: Workplace) -> None:
+    finished.snakemake("--report", "snakemake.html", "--config", "experiment=tiny")
+    page = (finished.folder / "snakemake.html").read_text()
+    for category in ("Tables", "Figures", "Report"):
+        assert f'"{category}"' in page
+    for text in (
+        "curves",
+        "Colour and dashes tell the models apart",
+        "Reported figures are other people",
+        "works offline",
+    ):
+        assert text in page
+
+
 @pytest.mark.slow
 def test_a_run_that_crashes_stands_in_the_tables_and_stops_nothing(copied: Workplace) -> None:
     (copied.folder / "broken_part.py").write_text(BROKEN)

@@ -33,7 +33,13 @@ rule tables:
     input:
         rules.collect.output,
     output:
-        directory(f"{EXPERIMENT_DIR}/tables"),
+        report(
+            directory(f"{EXPERIMENT_DIR}/tables"),
+            patterns=["{table}.csv"],
+            caption="../captions/tables.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         f"logs/tables/{EXPERIMENT.name}.log",
     params:
@@ -47,7 +53,14 @@ rule figures:
     input:
         rules.collect.output,
     output:
-        directory(f"{EXPERIMENT_DIR}/figures"),
+        report(
+            directory(f"{EXPERIMENT_DIR}/figures"),
+            patterns=["{kind}-{data}.svg"],
+            caption="../captions/figures.rst",
+            category="Figures",
+            subcategory="{data}",
+            labels={"figure": "{kind}", "data set": "{data}"},
+        ),
     log:
         f"logs/figures/{EXPERIMENT.name}.log",
     params:
@@ -63,7 +76,12 @@ rule report:
         rules.tables.output,
         rules.figures.output,
     output:
-        f"{EXPERIMENT_DIR}/report.html",
+        report(
+            f"{EXPERIMENT_DIR}/report.html",
+            caption="../captions/report.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
     log:
         f"logs/report/{EXPERIMENT.name}.log",
     params:
