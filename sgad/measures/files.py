@@ -85,9 +85,8 @@ def _load_npy(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{path} is not a readable array ({_first_line(error)}); write it again with numpy.save"
-        ) from error
+        reason = "truncated" if _starts_with(path, b"\x93NUMPY") else "empty or another format"
+        raise InputError(f"{path} is not a readable array ({reason}); write it again with numpy.save") from error
     return array
 
 
@@ -98,7 +97,10 @@ def _load_npz(path: Path) -> NDArray[Any]:
     except InputError:
         raise
     except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        reason = "it holds Python objects" if "allow_pickle" in str(error) else _first_line(error)
+        is_archive = _starts_with(path, b"PK")
+        reason = "truncated or damaged" if is_archive else "empty or another format"
+        if is_archive and "allow_pickle" in str(error):
+            reason = "it holds Python objects, which may run code"
         raise InputError(f"{path} is not a readable archive ({reason}); write it again with numpy.savez") from error
 
 
@@ -111,8 +113,12 @@ def _key(path: Path, names: list[str]) -> str:
     raise InputError(f"{path} holds {', '.join(sorted(names)) or 'nothing'}; name the array of images 'images'")
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _starts_with(path: Path, magic: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError:
+        return False
 
 
 def open_image_files(folder: Path) -> ImageSet:

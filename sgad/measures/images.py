@@ -142,7 +142,8 @@ def to_uint8(values: NDArray[Any], value_range: ValueRange | None, name: str = "
 def _floats_to_uint8(values: NDArray[Any], value_range: ValueRange | None, name: str) -> Bytes:
     if value_range is None:
         raise InputError(
-            f"{name} holds {values.dtype} images; declare their range: unit (0..1), symmetric (-1..1) or byte (0..255)"
+            f"{name} holds {values.dtype} images; declare their range (--range): unit (0..1), symmetric (-1..1) or"
+            " byte (0..255)"
         )
     low, high = VALUE_RANGES[require_choice("range", value_range, VALUE_RANGES)]
     if not np.isfinite(values).all():
