@@ -1,7 +1,8 @@
 """`sgad classifier`, `sgad baselines` and `sgad measure`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -29,20 +30,38 @@ def _set_threads(threads: int) -> None:
 @_DATA
 @click.option("--out", type=_FOLDER, help="Folder of the classifiers.  [default: DATA/DATASET/classifier]")
 @click.option("--autoencoder", is_flag=True, help="Train the data set's own autoencoder as well, for fad_own.")
+@click.option(
+    "--classifiers/--no-classifiers",
+    default=True,
+    show_default=True,
+    help="Train the classifiers; without them, the autoencoder alone.",
+)
 @_THREADS
-def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, threads: int) -> None:
+def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, classifiers: bool, threads: int) -> None:
     """Train three small classifiers on DATASET's training split; cfd and ccs are measured with them.
 
     A data set without labels gets an autoencoder alone.
     """
+    if not (classifiers or autoencoder):
+        raise InputError("--no-classifiers leaves nothing to train; add --autoencoder")
     _set_threads(threads)
+    folder = out or data / dataset / "classifier"
+    if not classifiers:
+        from sgad.measures.extractors.autoencoder import train_autoencoder
+
+        _tell_loss(dataset, train_autoencoder(data / dataset, folder))
+        return
     from sgad.measures.extractors.classifier import train_classifiers
 
-    summary = train_classifiers(data / dataset, out or data / dataset / "classifier", autoencoder=autoencoder)
+    summary = train_classifiers(data / dataset, folder, autoencoder=autoencoder)
     accuracies = ", ".join(f"{value:.3f}" for value in summary.get("accuracy", []))
     click.echo(f"{dataset}: test accuracy {accuracies}" if accuracies else f"{dataset}: {summary['status']}")
     if "autoencoder" in summary:
-        click.echo(f"{dataset}: autoencoder, mean squared error {summary['autoencoder']['loss']:.4f} in training")
+        _tell_loss(dataset, summary["autoencoder"])
+
+
+def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:
+    click.echo(f"{dataset}: autoencoder, mean squared error {record['loss']:.4f} in training")
 
 
 @click.command()

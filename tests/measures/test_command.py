@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from sgad.cli import main
+from tests.measures.conftest import write_prepared
 from tests.measures.test_images import BROKEN
 
 
@@ -81,3 +82,19 @@ def test_an_absent_device_is_named(folders, capsys, tmp_path):
     code, _, err = _run(capsys, *words)
     assert code == 2
     assert "--device cuda:99 is not on this machine" in err
+
+
+def test_the_autoencoder_can_be_trained_alone(tmp_path, digits, capsys):
+    write_prepared(tmp_path / "few", digits[0][:100], digits[0][100:200])
+    with pytest.raises(SystemExit) as stopped:
+        main(["classifier", "few", "--data", str(tmp_path), "--autoencoder", "--no-classifiers", "--threads", "1"])
+    assert not stopped.value.code
+    assert "few: autoencoder, mean squared error" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "few" / "classifier").iterdir()] == ["autoencoder.safetensors"]
+
+
+def test_nothing_to_train_is_said(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["classifier", "digits", "--no-classifiers"])
+    assert stopped.value.code == 2
+    assert "leaves nothing to train; add --autoencoder" in capsys.readouterr().err

@@ -47,6 +47,7 @@ RUN_DIR = f"{RESULTS}/runs/{{dataset}}/{{model}}/{{variant}}/seed{{seed}}"
 EXPERIMENT_DIR = f"{RESULTS}/experiments/{EXPERIMENT.name}"
 MEASURES = ",".join(EXPERIMENT.measures)
 NEEDS_CLASSIFIER = any(name in ("cfd", "ccs") or name.endswith("_classifier") for name in EXPERIMENT.measures)
+NEEDS_AUTOENCODER = any(name.endswith("fad_own") for name in EXPERIMENT.measures)
 
 _gpu_limit = workflow.global_resources.get("gpu")
 DEVICE = str(SETTINGS["device"]) or ("cpu" if _gpu_limit is not None and _gpu_limit.value == 0 else "auto")
@@ -114,10 +115,12 @@ def description_hash(wildcards):
 
 
 def reference_files(wildcards):
-    """Return what a measurement needs beside the samples: the data set and, for some measures, its classifier."""
+    """Return what a measurement needs beside the samples: the data set and, for some measures, networks trained on it."""
     files = [f"{DATA}/{wildcards.dataset}/manifest.json"]
     if NEEDS_CLASSIFIER:
         files.append(f"{DATA}/{wildcards.dataset}/classifier/classifier.json")
+    if NEEDS_AUTOENCODER:
+        files.append(f"{DATA}/{wildcards.dataset}/classifier/autoencoder.safetensors")
     return files
 
 

@@ -36,3 +36,23 @@ rule classifier:
     shell:
         "SGAD_PROGRESS_FD=3 sgad classifier {wildcards.dataset} --data {params.data:q}"
         " --out {params.folder:q} --threads {threads} 3>&2 > {log} 2>&1"
+
+
+rule autoencoder:
+    input:
+        # The two share a folder; a data set without labels gets its autoencoder from there.
+        f"{DATA}/{{dataset}}/classifier/classifier.json",
+    output:
+        f"{DATA}/{{dataset}}/classifier/autoencoder.safetensors",
+    log:
+        "logs/autoencoder/{dataset}.log",
+    threads: int(SETTINGS["threads"])
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folder=subpath(output[0], parent=True),
+        data=subpath(input[0], ancestor=3),
+    shell:
+        "SGAD_PROGRESS_FD=3 sgad classifier {wildcards.dataset} --autoencoder --no-classifiers --data {params.data:q}"
+        " --out {params.folder:q} --threads {threads} 3>&2 > {log} 2>&1"
