@@ -1,7 +1,7 @@
 """Gather the runs of an experiment into results/experiments/E: tidy CSV files and small pictures.
 
 Every run that the experiment lists has its row, whatever became of it. Afterwards tables, figures and report
-need neither results/runs nor data/.
+need neither results/runs nor data/. Runs that were collected before and whose folders are gone keep their rows.
 """
 
 import csv
@@ -15,6 +15,7 @@ from sgad.config.compose import resolve_run, variant_note
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.names import label_of
+from sgad.reporting.kept import Kept, kept_runs
 from sgad.reporting.pictures import collect_pictures
 from sgad.reporting.provenance import write_provenance
 from sgad.reporting.stored import (
@@ -36,11 +37,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Run:
-    """One run as found: its row of runs.csv and its folder."""
+    """One run as found: its row of runs.csv, its folder, and what was collected of it before if that is gone."""
 
     key: RunKey
     row: Row
     folder: Path
+    kept: Kept | None = None
 
 
 def collect(
@@ -63,11 +65,11 @@ def collect(
     Raises
     ------
     InputError
-        If none of the runs is there but results of them are stored already: they would be lost.
+        If none of the runs is there but results of them by another configuration are stored: they would be lost.
     """
     results_dir, data_dir = Path(results_dir), Path(data_dir)
     folder = folder or experiment_folder(results_dir, experiment.name)
-    runs = [_find_run(key, results_dir) for key in experiment.run_keys()]
+    runs = _find_runs(experiment, results_dir, folder)
     _refuse_to_forget(runs, folder, experiment.name)
 
     metrics = [row for run in runs for row in _metric_rows(run, experiment.measures)]
@@ -77,11 +79,14 @@ def collect(
     remedies = {row["metric"]: text for row in metrics if (text := row.pop("remedy", None))}
     _write_csv(folder / "runs.csv", RUN_COLUMNS, [run.row for run in runs])
     _write_histories(folder / "histories.csv", runs)
-    collect_pictures(folder / "grids", [(run_name(*run.key), run.folder) for run in runs], _detailed(experiment))
-    write_json(folder / "captions.json", _captions(experiment, runs, data_dir, remedies))
+    found = [(run_name(*run.key), run.folder) for run in runs if run.kept is None]
+    kept = {run_name(*run.key) for run in runs if run.kept is not None}
+    collect_pictures(folder / "grids", found, _detailed(experiment), kept)
+    write_json(folder / "captions.json", _captions(experiment, runs, data_dir, folder, remedies))
     # Last: whoever waits for metrics.csv finds the other files whole.
     _write_csv(folder / "metrics.csv", METRIC_COLUMNS, metrics)
-    write_provenance(experiment, folder, results_dir)
+    traces = {run.key.folder: run.kept.trace for run in runs if run.kept is not None and run.kept.trace is not None}
+    write_provenance(experiment, folder, results_dir, traces)
     return folder / "metrics.csv"
 
 
@@ -92,9 +97,16 @@ def _refuse_to_forget(runs: Sequence[_Run], folder: Path, name: str) -> None:
     with open(stored, encoding="utf-8", newline="") as stream:
         if any(row.get("status") == "completed" for row in csv.DictReader(stream)):
             raise InputError(
-                f"{stored} holds results of runs whose folders are gone; use `sgad regenerate {name}`,"
-                " or delete the file to begin afresh"
+                f"{stored} holds results of another configuration, and no run folder is there; use `sgad regenerate {name}`"
+                " at the commit that made them, or delete the file to begin afresh"
             )
+
+
+def _find_runs(experiment: ExperimentConfig, results_dir: Path, folder: Path) -> list[_Run]:
+    """Return every run as its folder says, or, where that is gone, as it was collected before."""
+    runs = [_find_run(key, results_dir) for key in experiment.run_keys()]
+    kept = kept_runs(folder, [run.key for run in runs if run.row["status"] == "absent"])
+    return [_Run(run.key, kept[run.key].row, run.folder, kept[run.key]) if run.key in kept else run for run in runs]
 
 
 def _find_run(key: RunKey, results_dir: Path) -> _Run:
@@ -128,6 +140,8 @@ def _identity(run: Row) -> Row:
 
 def _metric_rows(run: _Run, measures: Iterable[str]) -> list[Row]:
     """The run's rows of metrics.csv: what was measured, and each wanted measure that was not."""
+    if run.kept is not None:
+        return list(run.kept.metrics)
     status, reason = run.row["status"], run.row["reason"]
     problem = f"{status}: {reason}" if reason else status
     measured, path = [], run.folder / "metrics.json"
@@ -183,9 +197,9 @@ def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
 def _write_histories(path: Path, runs: Iterable[_Run]) -> None:
     columns, rows = list(KEY_COLUMNS), []
     for run in runs:
-        history = _history(run.folder / "history.csv")
+        history = run.kept.history if run.kept is not None else _history(run.folder / "history.csv")
         columns += [column for column in (history[0] if history else {}) if column not in columns]
-        rows += [run.key._asdict() | row for row in history]
+        rows += [row | run.key._asdict() for row in history]
     _write_csv(path, columns if "step" in columns else [*columns, "step"], rows)
 
 
@@ -212,7 +226,10 @@ def _detailed(experiment: ExperimentConfig) -> set[str]:
     return {run_name(*key) for key in first.values()}
 
 
-def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path, remedies: dict[str, str]) -> Captions:
+def _captions(
+    experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path, folder: Path, remedies: dict[str, str]
+) -> Captions:
+    before = _facts_before(folder / "captions.json")
     notes: dict[str, str] = {}
     for run in runs:
         notes.setdefault(run.key.dataset, "")
@@ -222,14 +239,26 @@ def _captions(experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path
         title=experiment.title,
         note=experiment.note,
         description=experiment.description,
-        datasets={dataset: _dataset_facts(dataset, note, data_dir) for dataset, note in sorted(notes.items())},
+        datasets={
+            # Without the prepared data, what was said of them before still holds.
+            dataset: _dataset_facts(dataset, note, data_dir, before.get(dataset))
+            for dataset, note in sorted(notes.items())
+        },
         variants={variant: _variant_note(variant) for variant in dict.fromkeys(run.key.variant for run in runs)},
         remedies=remedies,
     )
 
 
-def _dataset_facts(dataset: str, note: str, data_dir: Path) -> DatasetFacts:
+def _facts_before(path: Path) -> dict[str, DatasetFacts]:
+    content = read_json(path) if path.is_file() else {}
+    facts = content.get("datasets") if isinstance(content, dict) else None
+    return facts if isinstance(facts, dict) else {}
+
+
+def _dataset_facts(dataset: str, note: str, data_dir: Path, before: DatasetFacts | None) -> DatasetFacts:
     path = data_dir / dataset / "manifest.json"
+    if before is not None and not path.is_file():
+        return before
     manifest = read_json(path) if path.is_file() else {}
     if not isinstance(manifest, dict) or not isinstance(manifest.get("counts") or {}, dict):
         raise InputError(f"{path} is not a manifest; prepare the data set again")

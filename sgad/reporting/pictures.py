@@ -1,7 +1,7 @@
 """Small copies of the pictures that a run leaves: sample grid, grids over training, time steps, event GIF."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -14,7 +14,9 @@ STEPS_KEPT = 12
 GIF_BYTES = 1_500_000
 
 
-def collect_pictures(folder: Path, runs: Iterable[tuple[str, Path]], detailed: set[str]) -> list[Path]:
+def collect_pictures(
+    folder: Path, runs: Iterable[tuple[str, Path]], detailed: set[str], kept: Collection[str] = ()
+) -> list[Path]:
     """Copy each run's pictures to `folder` and remove those of runs that are not listed.
 
     Parameters
@@ -23,6 +25,8 @@ def collect_pictures(folder: Path, runs: Iterable[tuple[str, Path]], detailed: s
         (name of the run's pictures, run folder).
     detailed
         Names of the runs whose pictures over training are kept, too; the others keep the last one only.
+    kept
+        Names of runs whose pictures were copied before and stay as they are.
 
     Returns
     -------
@@ -36,8 +40,14 @@ def collect_pictures(folder: Path, runs: Iterable[tuple[str, Path]], detailed: s
         if name in detailed:
             for path in _spread(sorted((run_folder / "grids").glob("step-*.png"))):
                 written += _shrunk(path, folder / name / f"{path.stem}.webp", STEP_PIXELS)
-    _remove_others(folder, set(written))
+    _remove_others(folder, {*written, *(path for name in kept for path in pictures_of(folder, name))})
     return written
+
+
+def pictures_of(folder: Path, name: str) -> list[Path]:
+    """Return the pictures of one run that `folder` holds."""
+    single = [folder / f"{name}{ending}" for ending in (".png", ".gif", "-steps.png")]
+    return [*(path for path in single if path.is_file()), *sorted((folder / name).glob("step-*.webp"))]
 
 
 def _spread(paths: list[Path]) -> list[Path]:

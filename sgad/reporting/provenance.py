@@ -40,12 +40,17 @@ class Provenance(TypedDict):
     runs: dict[str, RunTrace]
 
 
-def write_provenance(experiment: ExperimentConfig, folder: Path, results_dir: Path) -> None:
-    """Write provenance.json of an experiment that was just collected into `folder`."""
+def write_provenance(
+    experiment: ExperimentConfig, folder: Path, results_dir: Path, kept: Mapping[str, RunTrace]
+) -> None:
+    """Write provenance.json of an experiment that was just collected into `folder`.
+
+    `kept` are the traces of runs whose folders are gone, by the runs' names.
+    """
     content = Provenance(
         experiment=experiment.name,
         files=collected_hashes(folder),
-        runs={key.folder: _trace(key, results_dir) for key in experiment.run_keys()},
+        runs={key.folder: kept.get(key.folder) or _trace(key, results_dir) for key in experiment.run_keys()},
     )
     write_json(folder / FILE_NAME, content)
 

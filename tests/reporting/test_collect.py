@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sgad.config.compose import run_hash
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError
 from sgad.reporting.collect import HISTORY_ROWS, collect
@@ -120,6 +121,48 @@ def test_stored_results_are_not_forgotten_with_the_runs(small: tuple[Path, Exper
     with pytest.raises(InputError, match="sgad regenerate fake"):
         collected(root, experiment)
     assert (folder / "metrics.csv").read_bytes() == before
+
+
+def by_todays_configuration(root: Path, experiment: ExperimentConfig) -> None:
+    """Let the fake runs name the configuration that the tree has."""
+    for key in experiment.run_keys():
+        path = root / "results" / "runs" / key.folder / "run.json"
+        if path.is_file():
+            path.write_text(json.dumps(json.loads(path.read_text()) | {"config_hash": run_hash(key)}))
+
+
+def test_runs_that_were_collected_keep_their_rows_when_their_folders_are_gone(
+    small: tuple[Path, ExperimentConfig],
+) -> None:
+    root, experiment = small
+    by_todays_configuration(root, experiment)
+    folder = collected(root, experiment)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    # Another machine: the repository has the results, neither runs nor data.
+    shutil.rmtree(root / "results" / "runs" / "digits" / "sgan")
+    shutil.rmtree(root / "data")
+    collected(root, experiment)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    shutil.rmtree(root / "results" / "runs")
+    collected(root, experiment)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_rows_of_another_configuration_are_not_kept(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    by_todays_configuration(root, experiment)
+    old = root / "results" / "runs" / "digits" / "sgan" / "quick" / "seed0"
+    record = json.loads((old / "run.json").read_text())
+    (old / "run.json").write_text(json.dumps(record | {"config_hash": "0ld0ld0ld"}))
+    folder = collected(root, experiment)
+    shutil.rmtree(root / "results" / "runs" / "digits" / "sgan")
+    collected(root, experiment)
+    statuses = {(row["model"], row["seed"]): row["status"] for row in rows_of(folder / "runs.csv")}
+    assert (statuses["sgan", "0"], statuses["sgan", "1"]) == ("absent", "completed")
+    values = {
+        (row["model"], row["seed"]): row["value"] for row in rows_of(folder / "metrics.csv") if row["metric"] == "cfd"
+    }
+    assert values["sgan", "0"] == "" and float(values["sgan", "1"]) > 0
 
 
 def test_captions_name_the_stand_in(results: Path) -> None:
