@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sgad.config.experiment import RunKey
 from sgad.config.paths import find_config
-from sgad.config.run import RUN_KEYS, Name, RunConfig
+from sgad.config.run import QUIRK_PRESETS, RUN_KEYS, Name, RunConfig
 from sgad.config.validation import require_known_keys, validated
 from sgad.config.yaml_files import parse_value, read_yaml
 from sgad.errors import InputError
@@ -21,6 +21,7 @@ from sgad.errors import InputError
 _IDENTITY = ("dataset", "model", "variant", "seed")
 _SETTABLE = tuple(key for key in RUN_KEYS if key not in _IDENTITY)
 Overrides = dict[str, Any]
+Layer = tuple[str, Mapping[str, Any]]
 
 
 class ModelFile(BaseModel):
@@ -155,7 +156,9 @@ def variant_note(variant: str) -> str:
 
 
 def _merged_quirks(before: Any, value: Any) -> Any:
-    """A mapping of switches adds to a mapping before it; a preset replaces all."""
+    """A mapping of switches adds to what stands before it, preset or mapping; a preset replaces all."""
+    if isinstance(before, str) and before in QUIRK_PRESETS:
+        before = QUIRK_PRESETS[before].model_dump()
     return {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
 
 

@@ -60,6 +60,9 @@ class RunConfig(BaseModel):
     time_steps: int = Field(16, ge=1, le=1024, description="T, simulation steps")
     encoder: Literal["direct", "rate", "ttfs"] = Field("direct", description="how a static input becomes T steps")
     scoring_mode: ScoringMode = Field("AttentionScoring_1", description="how SGAD weighs a new step against the old")
+    scoring_query: Literal["image", "frame"] = Field(
+        "image", description="what attention asks with: the image so far (the release) or the new frame (paper's figure)"
+    )
     info_nce_weight: float = Field(0.0, ge=0, description="weight of the InfoNCE term of AttentionScoring_2")
     batch_norm: Literal["per_step", "shared"] = Field(
         "per_step", description="statistics of every time step on its own (the paper), or of all steps together"
@@ -161,6 +164,9 @@ class RunConfig(BaseModel):
         How often something is logged, kept or drawn, and how the samples are taken, does not count.
         """
         content = self.model_dump(mode="json", exclude=NOT_HASHED)
+        for key, value in ADDED_LATER.items():
+            if content[key] == value:
+                del content[key]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -173,6 +179,9 @@ NOT_HASHED = {
     "sampling_statistics",
     "memory",
 }
+
+#: Keys younger than stored results, with the value that stands for how those were made: it does not change their hash.
+ADDED_LATER = {"scoring_query": "image"}
 
 #: Public keys with their order in files.
 RUN_KEYS = tuple(RunConfig.model_fields)

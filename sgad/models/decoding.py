@@ -1,7 +1,8 @@
 """Attention scoring decoding: T frames become a running image, each new frame weighed against what is there already.
 
 y[1] = x[1]; for t > 1: y[t] = y[t-1] + b (x[t] - y[t-1]), where b in [0, 1] comes from the scoring mode
-(Feng et al. 2024, arXiv:2305.10246, as its code release computes it: the query is y[t-1]).
+(Feng et al. 2024, arXiv:2305.10246). Attention asks with y[t-1], as the code release does (`query="image"`), or with x[t],
+as the paper's figure draws it (`query="frame"`).
 
 What the modes project first is affine and the weights add up to 1, so the projection of y[t] is the same mixture of the
 projections of the frames: all frames are projected in one call, and no y ever is.
@@ -23,11 +24,15 @@ Layers = Mapping[str, nn.Linear]
 
 @dataclass(frozen=True)
 class Decoded:
-    """Decoded images: `last` (B, F), all `steps` (T, B, F) if asked for, and the mode's own loss, if it has one."""
+    """Decoded images: `last` (B, F), all `steps` (T, B, F) if asked for, and the mode's own loss, if it has one.
+
+    `shares` (T, B), kept with the steps, is the weight b[t] of each new frame; the first frame's is 1.
+    """
 
     last: Tensor
     steps: Tensor | None
     extra_loss: Tensor | None
+    shares: Tensor | None = None
 
 
 def scoring_layers(mode: str, size: int) -> dict[str, nn.Linear]:
@@ -53,22 +58,27 @@ _SIZES: dict[str, dict[str, tuple[int, int]]] = {
 }
 
 
-def decode(frames: Tensor, mode: str, layers: Layers, *, keep_steps: bool = False) -> Decoded:
-    """Decode frames (T, B, F) by a scoring mode with its `layers`."""
+def decode(
+    frames: Tensor, mode: str, layers: Layers, *, keep_steps: bool = False, query: str = "image"
+) -> Decoded:
+    """Decode frames (T, B, F) by a scoring mode with its `layers`; `query`: "image" or "frame", for attention."""
     losses: list[Tensor] = []
-    projection, weight = _SCORERS[mode](layers, frames, losses)
+    projection, weight = _SCORERS[mode](layers, frames, losses, query == "frame")
     # Taken apart once: each index into the whole would cost a gradient of the whole.
     inputs, projected = frames.unbind(), projection.unbind()
     image, features = inputs[0], projected[0]
-    images = [image]
+    images, shares = [image], [image.new_ones(len(image), 1)]
     for step in range(1, len(inputs)):
         share = weight(features, step)
         features = torch.lerp(features, projected[step], share)
         image = torch.lerp(image, inputs[step], share)
         if keep_steps:
             images.append(image)
+            shares.append(share.expand(len(image), 1))
     extra_loss = torch.stack(losses).mean() if losses else None
-    return Decoded(image, torch.stack(images) if keep_steps else None, extra_loss)
+    if not keep_steps:
+        return Decoded(image, None, extra_loss)
+    return Decoded(image, torch.stack(images), extra_loss, torch.stack(shares)[..., 0])
 
 
 def _attention_share(query: Tensor, key_before: Tensor, key_new: Tensor) -> Tensor:
@@ -78,34 +88,38 @@ def _attention_share(query: Tensor, key_before: Tensor, key_new: Tensor) -> Tens
     return torch.sigmoid(difference / math.sqrt(query.shape[-1]))
 
 
-def _attention_1(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tuple[Tensor, Weight]:
+def _attention_1(layers: Layers, frames: Tensor, losses: list[Tensor], asks_frame: bool) -> tuple[Tensor, Weight]:
     query, key = layers["query"], layers["key"]
     width = query.out_features
     both = functional.linear(frames, torch.cat([query.weight, key.weight]), torch.cat([query.bias, key.bias]))
 
-    new_keys = both[..., width:].unbind()
+    new_queries, new_keys = both[..., :width].unbind(), both[..., width:].unbind()
 
     def weight(features: Tensor, step: int) -> Tensor:
-        return _attention_share(features[:, :width], features[:, width:], new_keys[step])
+        asking = new_queries[step] if asks_frame else features[:, :width]
+        return _attention_share(asking, features[:, width:], new_keys[step])
 
     return both, weight
 
 
-def _attention_rgb(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tuple[Tensor, Weight]:
+def _attention_rgb(layers: Layers, frames: Tensor, losses: list[Tensor], asks_frame: bool) -> tuple[Tensor, Weight]:
     query, key = layers["query"], layers["key"]
     width = query.out_features
     both_weight, both_bias = torch.cat([query.weight, key.weight]), torch.cat([query.bias, key.bias])
     projected = layers["embed"](frames)
-    new_keys = key(torch.relu(projected)).unbind()
+    embedded = torch.relu(projected)
+    new_keys = key(embedded).unbind()
+    new_queries = query(embedded).unbind() if asks_frame else ()
 
     def weight(features: Tensor, step: int) -> Tensor:
         both = functional.linear(torch.relu(features), both_weight, both_bias)
-        return _attention_share(both[:, :width], both[:, width:], new_keys[step])
+        asking = new_queries[step] if asks_frame else both[:, :width]
+        return _attention_share(asking, both[:, width:], new_keys[step])
 
     return projected, weight
 
 
-def _scoring_net_1(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tuple[Tensor, Weight]:
+def _scoring_net_1(layers: Layers, frames: Tensor, losses: list[Tensor], asks_frame: bool) -> tuple[Tensor, Weight]:
     score2 = layers["score2"]
     projected = layers["score1"](frames)
     new_scores = torch.sigmoid(score2(torch.relu(projected))).unbind()
@@ -118,21 +132,24 @@ def _scoring_net_1(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tupl
     return projected, weight
 
 
-def _attention_2(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tuple[Tensor, Weight]:
+def _attention_2(layers: Layers, frames: Tensor, losses: list[Tensor], asks_frame: bool) -> tuple[Tensor, Weight]:
     first = [layers[name] for name in ("query1", "key1", "project_image")]
     widths = [layer.out_features for layer in first]
     projected = functional.linear(
         frames, torch.cat([layer.weight for layer in first]), torch.cat([layer.bias for layer in first])
     )
-    _, keys, new_images = projected.split(widths, dim=-1)
-    new_keys, images = layers["key2"](torch.relu(keys)).unbind(), new_images.unbind()
+    queries_hidden, keys_hidden, new_images = projected.split(widths, dim=-1)
+    new_keys, images = layers["key2"](torch.relu(keys_hidden)).unbind(), new_images.unbind()
+    new_queries = layers["query2"](torch.relu(queries_hidden)).unbind() if asks_frame else ()
 
     def weight(features: Tensor, step: int) -> Tensor:
         query_hidden, key_hidden, image = features.split(widths, dim=-1)
-        query = layers["query2"](torch.relu(query_hidden))
+        query = new_queries[step] if asks_frame else layers["query2"](torch.relu(query_hidden))
+        # The image that the query is made of, which its contrast must find.
+        asked = images[step] if asks_frame else image
         key = layers["key2"](torch.relu(key_hidden))
         project = layers["project_latent"]
-        queries = _info_nce(image[None], project(query)[None])
+        queries = _info_nce(asked[None], project(query)[None])
         both_images = torch.stack([image, images[step]])
         both_keys = torch.stack([key, new_keys[step]])
         losses.append((queries + _info_nce(both_images, project(both_keys))) / 2)
@@ -148,7 +165,7 @@ def _info_nce(images: Tensor, latents: Tensor) -> Tensor:
     return functional.cross_entropy(scores.flatten(0, 1), positives)
 
 
-def _plain_integration(layers: Layers, frames: Tensor, losses: list[Tensor]) -> tuple[Tensor, Weight]:
+def _plain_integration(layers: Layers, frames: Tensor, losses: list[Tensor], asks_frame: bool) -> tuple[Tensor, Weight]:
     half = frames.new_full((1, 1), 0.5)
     return frames[..., :0], lambda features, step: half
 

@@ -36,12 +36,15 @@ class Generated:
         A term for the generator's loss (InfoNCE, weighted), or None.
     steps
         The decoded images of all steps (T, B, C, H, W), if asked for.
+    shares
+        The weights b[t] of the new frames in attention scoring decoding (T, B), with the steps.
     """
 
     frames: Tensor
     shown: Tensor
     extra_loss: Tensor | None = None
     steps: Tensor | None = None
+    shares: Tensor | None = None
 
 
 def neuron_of(config: RunConfig) -> Neuron:
@@ -210,6 +213,7 @@ class SgadGenerator(Generator):
     def __init__(self, config: RunConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.scoring_mode, self.info_nce_weight = config.scoring_mode, config.info_nce_weight
+        self.scoring_query = config.scoring_query
         layers = scoring_layers(config.scoring_mode, shape[0] * shape[1] * shape[2])
         self.scoring_names = tuple(layers)
         for name, layer in layers.items():
@@ -218,13 +222,14 @@ class SgadGenerator(Generator):
     def _read_out(self, x: Tensor, keep_steps: bool) -> Generated:
         frames = torch.sigmoid(self.currents(x)).flatten(2)
         layers = {name: self.get_submodule(name) for name in self.scoring_names}
-        decoded = decode(frames, self.scoring_mode, layers, keep_steps=keep_steps or self.is_events)  # type: ignore[arg-type]
+        keep = keep_steps or self.is_events
+        decoded = decode(frames, self.scoring_mode, layers, keep_steps=keep, query=self.scoring_query)  # type: ignore[arg-type]
         extra_loss = None
         if decoded.extra_loss is not None and self.info_nce_weight > 0:
             extra_loss = self.info_nce_weight * decoded.extra_loss
         steps = None if decoded.steps is None else self._pixels(decoded.steps.unflatten(2, self.shape))
         if self.is_events:
             assert steps is not None
-            return Generated(steps, steps, extra_loss, steps if keep_steps else None)
+            return Generated(steps, steps, extra_loss, steps if keep_steps else None, decoded.shares)
         image = self._pixels(decoded.last.unflatten(1, self.shape))
-        return Generated(image, image, extra_loss, steps)
+        return Generated(image, image, extra_loss, steps, decoded.shares)
