@@ -13,6 +13,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/measures.smk"
+include: "workflow/rules/analyses.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -28,6 +28,8 @@ COMMANDS = {
     "sample": ("sgad.cli.running", "sample", "Draw images from a trained generator."),
     "export": ("sgad.cli.running", "export", "Pack a trained run for the model zoo, with its card."),
     "measure": ("sgad.cli.measuring", "measure", "Compare images with a reference: FID, IS, KID, CFD, ..."),
+    "neurons": ("sgad.cli.analysing", "neurons", "Make up neurons that respond to a data set's images."),
+    "analyse": ("sgad.cli.analysing", "analyse", "Look at a trained run: domain gap, energy, alignment, ..."),
     "collect": ("sgad.cli.reporting", "collect", "Gather the runs of an experiment into metrics.csv."),
     "tables": ("sgad.cli.reporting", "tables", "Write an experiment's tables (CSV, Markdown, LaTeX)."),
     "figures": ("sgad.cli.reporting", "figures", "Draw an experiment's figures (SVG, PNG)."),
@@ -65,7 +67,7 @@ class _LazyGroup(click.Group):
 def cli(debug: bool) -> None:
     """Train, measure and compare spiking generative adversarial networks.
 
-    The stages, in order: prepare, train, sample, measure, collect, tables, figures, report. Each reads files and writes
+    The stages, in order: prepare, train, sample, measure, analyse, collect, tables, figures, report. Each reads files and writes
     files; `snakemake --config experiment=NAME` calls them in order for a whole experiment.
 
     Exit codes: 0 done, 1 failed while running, 2 bad input, 130 interrupted (the same command goes on).

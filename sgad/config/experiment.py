@@ -1,7 +1,7 @@
 """Experiments: which runs, measures, tables and figures belong together."""
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,38 @@ from sgad.config.yaml_files import read_yaml
 from sgad.errors import InputError
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+AnalysisName = Literal["domain_gap", "temporal_gap", "energy", "events", "latent_space", "alignment"]
+TableName = Literal[
+    "results",
+    "runs",
+    "effects",
+    "paper",
+    "domain_gap",
+    "temporal_gap",
+    "energy",
+    "events",
+    "latent_space",
+    "alignment",
+]
+FigureName = Literal[
+    "curves",
+    "bars",
+    "samples",
+    "activity",
+    "health",
+    "evolution",
+    "domain_gap",
+    "pixel_values",
+    "temporal_gap",
+    "time_steps",
+    "energy",
+    "event_rates",
+    "interpolations",
+    "neighbours",
+    "classes",
+    "alignment",
+]
+ANALYSES: tuple[str, ...] = get_args(AnalysisName)
 DEFAULT_MEASURES = ("cfd", "ccs", "kid_classifier", "precision_classifier", "recall_classifier")
 
 
@@ -67,12 +99,18 @@ class ExperimentConfig(BaseModel):
     measures: tuple[Name, ...] = Field(DEFAULT_MEASURES, min_length=1)
     baselines: bool = Field(True, description="measure real data, noise and a copy of the training set, too")
     num_samples: int = Field(5000, ge=2, description="images drawn from each model for the measures")
-    tables: tuple[Literal["results", "runs", "effects"], ...] = ("results", "runs")
-    figures: tuple[Literal["curves", "bars", "samples", "activity", "health", "evolution"], ...] = (
-        "curves",
-        "bars",
-        "samples",
+    analyses: tuple[AnalysisName, ...] = Field(
+        (), description="what to look at in each trained run, beside its measures"
     )
+    neurons: str = Field("", description="responses for alignment: the path of an .npz, or `synthetic`")
+    tables: tuple[TableName, ...] = ("results", "runs")
+    figures: tuple[FigureName, ...] = ("curves", "bars", "samples")
+
+    @model_validator(mode="after")
+    def _has_neurons(self) -> "ExperimentConfig":
+        if ("alignment" in self.analyses) != bool(self.neurons):
+            raise ValueError("analyses: alignment and neurons go together; give the path of responses, or `synthetic`")
+        return self
 
     @model_validator(mode="after")
     def _has_runs(self) -> "ExperimentConfig":

@@ -61,7 +61,8 @@ class RunConfig(BaseModel):
     encoder: Literal["direct", "rate", "ttfs"] = Field("direct", description="how a static input becomes T steps")
     scoring_mode: ScoringMode = Field("AttentionScoring_1", description="how SGAD weighs a new step against the old")
     scoring_query: Literal["image", "frame"] = Field(
-        "image", description="what attention asks with: the image so far (the release) or the new frame (paper's figure)"
+        "image",
+        description="what attention asks with: the image so far (the release) or the new frame (paper's figure)",
     )
     info_nce_weight: float = Field(0.0, ge=0, description="weight of the InfoNCE term of AttentionScoring_2")
     batch_norm: Literal["per_step", "shared"] = Field(

@@ -58,9 +58,7 @@ _SIZES: dict[str, dict[str, tuple[int, int]]] = {
 }
 
 
-def decode(
-    frames: Tensor, mode: str, layers: Layers, *, keep_steps: bool = False, query: str = "image"
-) -> Decoded:
+def decode(frames: Tensor, mode: str, layers: Layers, *, keep_steps: bool = False, query: str = "image") -> Decoded:
     """Decode frames (T, B, F) by a scoring mode with its `layers`; `query`: "image" or "frame", for attention."""
     losses: list[Tensor] = []
     projection, weight = _SCORERS[mode](layers, frames, losses, query == "frame")

@@ -165,9 +165,25 @@ def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
     InputError
         If generator.safetensors is absent, damaged, or of another network than its header says.
     """
+    tensors, config, shape = _read_network(Path(folder) / "generator.safetensors")
+    return _filled(build_generator(config, shape), tensors, config, "generator"), config, shape
+
+
+def load_discriminator(folder: Path | str) -> nn.Module:
+    """Return the trained discriminator of a run folder, in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If discriminator.safetensors is absent, damaged, or of another network than its header says.
+    """
+    tensors, config, shape = _read_network(Path(folder) / "discriminator.safetensors")
+    return _filled(build_discriminator(config, shape), tensors, config, "discriminator")
+
+
+def _read_network(path: Path) -> tuple[dict[str, Tensor], RunConfig, Shape]:
     from safetensors import SafetensorError, safe_open
 
-    path = Path(folder) / "generator.safetensors"
     if not path.is_file():
         raise InputError(f"{path} does not exist; train the run first")
     try:
@@ -177,10 +193,14 @@ def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
         config = RunConfig.model_validate_json(header["config"])
         channels, height, width = json.loads(header["shape"])
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(f"{path} is not a whole generator file ({error}); train the run again") from error
-    generator = build_generator(config, (channels, height, width)).to(getattr(torch, config.dtype))
+        raise InputError(f"{path} is not a whole {path.stem} file ({error}); train the run again") from error
+    return tensors, config, (channels, height, width)
+
+
+def _filled(network: nn.Module, tensors: dict[str, Tensor], config: RunConfig, kind: str) -> nn.Module:
+    network = network.to(getattr(torch, config.dtype))
     try:
-        generator.load_state_dict(tensors)
+        network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InputError(f"{path} does not hold the generator that its header names: {error}") from error
-    return generator.eval(), config, (channels, height, width)
+        raise InputError(f"{kind}.safetensors does not hold the {kind} that its header names: {error}") from error
+    return network.eval()

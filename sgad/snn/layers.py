@@ -123,10 +123,15 @@ def statistics_frozen(module: nn.Module) -> Iterator[None]:
 
 @dataclass
 class Activity:
-    """Activity of one layer in the last recorded pass: means over time, images and neurons, in [0, 1]."""
+    """Activity of one layer in the last recorded passes: means over time, images and neurons, in [0, 1].
+
+    `rates`, only with `keeps_rates`: each pass's mean over time of every neuron, (B, H, W, C), before any pooling.
+    """
 
     spikes: list[float] = field(default_factory=list)
     in_window: list[float] = field(default_factory=list)
+    keeps_rates: bool = False
+    rates: list[Tensor] = field(default_factory=list)
 
 
 class Spiking(nn.Module):
@@ -222,6 +227,8 @@ class Spiking(nn.Module):
             if mean is not None and var is not None:
                 norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
         y = functional.leaky_relu(y, NEGATIVE_SLOPE)
+        if self.activity is not None and self.activity.keeps_rates:
+            self.activity.rates.append(y.detach().mean(dim=0))
         pooled: Tensor = average_pool(y.flatten(0, 1), self.pool).unflatten(0, x.shape[:2])
         return pooled
 
@@ -237,23 +244,31 @@ class Spiking(nn.Module):
         zero = torch.zeros((), dtype=x.dtype, device=x.device)
         half = surrogate_derivative(zero, neuron.surrogate, neuron.width) / 2
         fired = inside = zero
+        counts = torch.zeros_like(v) if self.activity.keeps_rates else None
         for step in range(steps):
             h = v + (y[step if len(y) > 1 else 0] - v) / neuron.tau
             s = (h > neuron.threshold).to(x.dtype)
             v = h * (1 - s)
             fired = fired + s.mean()
+            if counts is not None:
+                counts += s
             slopes = surrogate_derivative(h - neuron.threshold, neuron.surrogate, neuron.width)
             inside = inside + (slopes > half).to(x.dtype).mean()
         self.activity.spikes.append(float(fired) / steps)
         self.activity.in_window.append(float(inside) / steps)
+        if counts is not None:
+            self.activity.rates.append(counts / steps)
 
 
 @contextlib.contextmanager
-def record_activity(module: nn.Module) -> Iterator[None]:
-    """Note the activity of every spiking layer below `module` in the passes of this block; costs a second scan."""
+def record_activity(module: nn.Module, *, keep_rates: bool = False) -> Iterator[None]:
+    """Note the activity of every spiking layer below `module` in the passes of this block; costs a second scan.
+
+    `keep_rates` keeps every neuron's mean over time, of analog units, too; see `neuron_rates`.
+    """
     layers = [part for part in module.modules() if isinstance(part, Spiking)]
     for layer in layers:
-        layer.activity = Activity()
+        layer.activity = Activity(keeps_rates=keep_rates)
     try:
         yield
     finally:
@@ -264,6 +279,15 @@ def record_activity(module: nn.Module) -> Iterator[None]:
 def firing_rates(module: nn.Module) -> dict[str, float]:
     """Return the mean number of spikes a step of every layer in the last `record_activity` block, by layer name."""
     return {name: _mean(activity.spikes) for name, activity in _recorded(module)}
+
+
+def neuron_rates(module: nn.Module) -> dict[str, Tensor]:
+    """Return every neuron's mean spikes a step (analog units: mean value), (B, H, W, C) by layer name.
+
+    From the last `record_activity` block with `keep_rates`; B counts the images of all its passes.
+    """
+    layers = ((name, part.last_activity) for name, part in module.named_modules() if isinstance(part, Spiking))
+    return {name: torch.cat(found.rates) for name, found in layers if found is not None and found.rates}
 
 
 def window_shares(module: nn.Module) -> dict[str, float]:

@@ -124,6 +124,13 @@ def reference_files(wildcards):
     return files
 
 
+def neuron_files(wildcards):
+    """Return the responses that alignment compares with, if the experiment asks for it; made-up ones are made first."""
+    if EXPERIMENT.neurons == "synthetic":
+        return f"{DATA}/{wildcards.dataset}/neurons-synthetic.npz"
+    return EXPERIMENT.neurons or []
+
+
 def run_files(name):
     """Return the file of this name of every run of the experiment."""
     return [f"{RESULTS}/runs/{key.folder}/{name}" for key in RUN_KEYS]

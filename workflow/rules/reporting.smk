@@ -10,11 +10,13 @@ localrules:
 rule collect:
     input:
         run_files("metrics.json"),
+        run_files("analyses.csv") if EXPERIMENT.analyses else [],
         [f"{EXPERIMENT_DIR}/baselines/{key}.json" for key in DATASETS if EXPERIMENT.baselines],
     output:
         metrics=f"{EXPERIMENT_DIR}/metrics.csv",
         runs=f"{EXPERIMENT_DIR}/runs.csv",
         histories=f"{EXPERIMENT_DIR}/histories.csv",
+        analyses=f"{EXPERIMENT_DIR}/analyses.csv",
         captions=f"{EXPERIMENT_DIR}/captions.json",
         provenance=f"{EXPERIMENT_DIR}/provenance.json",
     log:

@@ -1,0 +1,66 @@
+"""`sgad analyse` and `sgad neurons`."""
+
+from pathlib import Path
+
+import click
+
+_FOLDER = click.Path(path_type=Path)
+_DATA = click.option(
+    "--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets."
+)
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER, metavar="RUN_FOLDER")
+@click.option("--dataset", help="Prepared data set.  [default: the one that the run was trained on]")
+@_DATA
+@click.option("--analyses", required=True, help="Analyses, separated by commas.")
+@click.option(
+    "--num", default=1000, show_default=True, type=click.IntRange(20), help="Images drawn from the generator."
+)
+@click.option("--neurons", type=_FOLDER, help="Recorded responses (.npz), for alignment.")
+@click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda:N.")
+@click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
+def analyse(
+    folder: Path,
+    dataset: str | None,
+    data: Path,
+    analyses: str,
+    num: int,
+    neurons: Path | None,
+    device: str,
+    threads: int,
+) -> None:
+    r"""Look at the trained run in RUN_FOLDER; write analyses.csv and pictures into it.
+
+    Analyses: domain_gap, temporal_gap, energy, events, latent_space, alignment (docs/claims.md).
+
+    \b
+    Example:
+      sgad analyse results/runs/digits/sgad/quick/seed0 --analyses domain_gap,temporal_gap,energy
+    """
+    from sgad.analyses.analyse import AnalyseRequest, analyse_run
+    from sgad.runs.record import read_record
+    from sgad.training.run import choose_device, set_threads
+
+    set_threads(threads)
+    names = tuple(dict.fromkeys(name.strip() for name in analyses.split(",") if name.strip()))
+    source = data / (dataset or read_record(folder).dataset)
+    click.echo(analyse_run(AnalyseRequest(folder, source, names, num, neurons, str(choose_device(device)))))
+
+
+@click.command()
+@click.argument("dataset")
+@_DATA
+@click.option("--num", default=200, show_default=True, type=click.IntRange(8), help="Images of the test split shown.")
+@click.option("--out", type=_FOLDER, help="File to write.  [default: DATA/DATASET/neurons-synthetic.npz]")
+def neurons(dataset: str, data: Path, num: int, out: Path | None) -> None:
+    """Make up neurons (simple and complex cells with noise) that respond to DATASET's test images.
+
+    They stand in for recordings, and every table says so.
+    """
+    from sgad.analyses.neurons import synthetic_neurons_of, write_neurons
+
+    target = out or data / dataset / "neurons-synthetic.npz"
+    write_neurons(target, synthetic_neurons_of(data / dataset, num))
+    click.echo(target)

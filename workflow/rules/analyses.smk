@@ -1,0 +1,46 @@
+# What the paper claims, looked at in each trained run; an experiment that lists no analyses asks for none of this.
+
+
+rule neurons:
+    input:
+        f"{DATA}/{{dataset}}/manifest.json",
+    output:
+        f"{DATA}/{{dataset}}/neurons-synthetic.npz",
+    log:
+        "logs/neurons/{dataset}.log",
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        data=DATA,
+    shell:
+        "sgad neurons {wildcards.dataset} --data {params.data:q} --out {output:q} > {log} 2>&1"
+
+
+rule analyse:
+    input:
+        classifier=f"{DATA}/{{dataset}}/classifier/classifier.json",
+        neurons=neuron_files,
+        record=f"{RUN_DIR}/run.json",
+        generator=f"{RUN_DIR}/generator.safetensors",
+    output:
+        # Pictures lie beside it; a run has more or fewer of them, by what it makes.
+        f"{RUN_DIR}/analyses.csv",
+    log:
+        "logs/analyse/{dataset}/{model}/{variant}/seed{seed}.log",
+    group:
+        "evaluate"
+    threads: int(SETTINGS["threads"])
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        device=DEVICE,
+    params:
+        folder=subpath(input.record, parent=True),
+        data=DATA,
+        analyses=",".join(EXPERIMENT.analyses),
+        number=min(EXPERIMENT.num_samples, 1000),
+        neurons=lambda wildcards, input: f"--neurons {shlex.quote(str(input.neurons))}" if input.neurons else "",
+    shell:
+        "sgad analyse {params.folder:q} --dataset {wildcards.dataset} --data {params.data:q} --analyses {params.analyses}"
+        " --num {params.number} {params.neurons} --device {resources.device} --threads {threads} > {log} 2>&1"
