@@ -43,6 +43,7 @@ class Operations:
         return self.dense * PICOJOULES_MAC
 
 
+@torch.enable_grad()
 def fan_out(layer: Layer, shape: tuple[int, ...], pool: int = 1) -> Tensor:
     """Return how many connections each input value (of `shape`, without batch) has, through average pooling.
 

@@ -22,6 +22,16 @@ FIGURE_TITLES = {
         " between images during training, one line a run"
     ),
     "evolution": "Samples of the first seed during training",
+    "domain_gap": "Domain gap: distance between what the critic is shown, what a person is shown, and the data",
+    "pixel_values": "Pixel values: shares of all values, of what the critic is shown, of what a person is shown, of data",
+    "temporal_gap": "Temporal gap: distance to the data and between neighbouring steps, and the weight of new frames",
+    "time_steps": "Samples through time: a sample a row, from the first step to the last",
+    "energy": "Energy of one image: 4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation (Horowitz 2014)",
+    "event_rates": "Events over time: ON and OFF events a frame, generated and real",
+    "interpolations": "Ways between latents: a way a row, along great circles",
+    "neighbours": "Samples (upper row) and their nearest training images (lower row)",
+    "classes": "Classes of samples, as the data set's classifiers see them; the line is the training set",
+    "alignment": "Alignment of each layer with neural responses; the dashed line is the noise ceiling",
 }
 
 

@@ -19,7 +19,9 @@ from sgad.reporting.kept import Kept, kept_runs
 from sgad.reporting.pictures import collect_pictures
 from sgad.reporting.provenance import write_provenance
 from sgad.reporting.stored import (
+    ANALYSIS_COLUMNS,
     BASELINES,
+    FINDING_COLUMNS,
     KEY_COLUMNS,
     METRIC_COLUMNS,
     RUN_COLUMNS,
@@ -51,7 +53,7 @@ def collect(
     data_dir: Path | str = "data",
     folder: Path | None = None,
 ) -> Path:
-    """Write {metrics.csv, runs.csv, histories.csv, captions.json, provenance.json, grids/}.
+    """Write {metrics.csv, runs.csv, histories.csv, analyses.csv, captions.json, provenance.json, grids/}.
 
     Parameters
     ----------
@@ -79,6 +81,8 @@ def collect(
     remedies = {row["metric"]: text for row in metrics if (text := row.pop("remedy", None))}
     _write_csv(folder / "runs.csv", RUN_COLUMNS, [run.row for run in runs])
     _write_histories(folder / "histories.csv", runs)
+    analysed = [row for run in runs for row in _analysis_rows(run, experiment.analyses)]
+    _write_csv(folder / "analyses.csv", ANALYSIS_COLUMNS, analysed)
     found = [(run_name(*run.key), run.folder) for run in runs if run.kept is None]
     kept = {run_name(*run.key) for run in runs if run.kept is not None}
     collect_pictures(folder / "grids", found, _detailed(experiment), kept)
@@ -175,6 +179,22 @@ def _measured(entry: Mapping[str, Any], run_status: str) -> Row:
         return cells | {"status": run_status}
     details = entry.get("details") or {}
     return cells | {"status": entry.get("status") or "not computed", "remedy": details.get("remedy")}
+
+
+def _analysis_rows(run: _Run, analyses: Iterable[str]) -> list[Row]:
+    """The run's rows of analyses.csv: what `sgad analyse` found, and a row for each analysis that is not there."""
+    path, found = run.folder / "analyses.csv", []
+    if path.is_file():
+        with open(path, encoding="utf-8", newline="") as stream:
+            found = [{column: row.get(column, "") for column in FINDING_COLUMNS} for row in csv.DictReader(stream)]
+    wanted = list(analyses)
+    rows = [_identity(run.row) | row for row in found if row["analysis"] in wanted]
+    missing = [name for name in wanted if name not in {row["analysis"] for row in rows}]
+    reason = run.row["reason"] or run.row["status"] if run.row["status"] in ("absent", "failed") else "not analysed"
+    return rows + [
+        _identity(run.row) | {"analysis": name, "quantity": name, "status": f"not computed: {reason}"}
+        for name in missing
+    ]
 
 
 def _baseline_rows(dataset: str, path: Path) -> list[Row]:

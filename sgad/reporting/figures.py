@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgad.names import label_of, metric_info
+from sgad.reporting.analysis_figures import DRAW_ANALYSIS
 from sgad.reporting.captions import FIGURE_TITLES
 from sgad.reporting.plotting import (
     PAGE,
@@ -274,5 +275,6 @@ DRAW: dict[str, Callable[[Stored, str], "Figure | None"]] = {
     "activity": activity_figure,
     "health": health_figure,
     "evolution": evolution_figure,
+    **DRAW_ANALYSIS,
 }
 assert set(DRAW) == set(FIGURE_TITLES), "every figure has a title for its caption"

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import jinja2
 from markupsafe import Markup
 
 from sgad import __version__
+from sgad.config.experiment import TableName
 from sgad.names import metric_info
 from sgad.reporting.captions import (
     FIGURE_TITLES,
@@ -80,7 +81,7 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
             protocols=_protocols(summary),
             reported=_reported(stored),
             linked=[name for embedder in pictures for name in embedder.linked],
-            tables=downloads(stored.folder / "tables", ("results", "runs", "effects"), ("csv", "md", "tex")),
+            tables=downloads(stored.folder / "tables", get_args(TableName), ("csv", "md", "tex")),
             curves=Markup(script_json({item["key"]: item["curves"] for item in datasets})),
             style=_asset("vendor/uPlot.min.css") + _asset("report.css"),
             library=_asset("vendor/uPlot.iife.min.js"),

@@ -30,13 +30,17 @@ def collect_pictures(
 
     Returns
     -------
-    The files written: NAME.png, NAME.gif, NAME-steps.png, NAME/step-000500.webp (small and lossy).
+    The files written: NAME.png, NAME.gif, NAME-steps.png, NAME/step-000500.webp (small and lossy), and what the analyses
+    drew: NAME-interpolation.png, NAME-neighbours.png, NAME-real.gif.
     """
     written: list[Path] = []
     for name, run_folder in runs:
         written += _shrunk(run_folder / "grid.png", folder / f"{name}.png", GRID_PIXELS)
         written += _shrunk(run_folder / "steps.png", folder / f"{name}-steps.png", 2 * GRID_PIXELS)
         written += _copied(run_folder / "sample.gif", folder / f"{name}.gif")
+        written += _copied(run_folder / "real.gif", folder / f"{name}-real.gif")
+        for drawn in ("interpolation", "neighbours"):
+            written += _shrunk(run_folder / f"{drawn}.png", folder / f"{name}-{drawn}.png", 2 * GRID_PIXELS)
         if name in detailed:
             for path in _spread(sorted((run_folder / "grids").glob("step-*.png"))):
                 written += _shrunk(path, folder / name / f"{path.stem}.webp", STEP_PIXELS)

@@ -48,8 +48,12 @@ RUN_COLUMNS = (
 KEY_COLUMNS = ("dataset", "model", "variant", "seed")
 BASELINES = ("real_train", "noise", "train_copy")
 
+#: analyses.csv: whose row, and then the columns that `sgad analyse` writes.
+FINDING_COLUMNS = ("analysis", "quantity", "part", "position", "value", "low", "high", "n", "protocol", "status")
+ANALYSIS_COLUMNS = ("dataset", "model", "variant", "family", "time_steps", "seed", *FINDING_COLUMNS)
+
 _INTEGERS = ("time_steps", "seed", "n", "steps")
-_NUMBERS = ("value", "low", "high", "seconds")
+_NUMBERS = ("value", "low", "high", "seconds", "position")
 
 
 class DatasetFacts(TypedDict):
@@ -84,6 +88,8 @@ class Stored:
     runs: "pd.DataFrame"
     histories: "pd.DataFrame"
     captions: Captions
+    #: None for an experiment that was collected without analyses.
+    analyses: "pd.DataFrame | None" = None
 
 
 def rows_of(frame: "pd.DataFrame") -> list[Any]:
@@ -131,6 +137,7 @@ def read_stored(results_dir: Path | str, name: str) -> Stored:
         runs=runs,
         histories=_read_csv(folder / "histories.csv", KEY_COLUMNS),
         captions=captions,
+        analyses=_read_csv(analyses, ANALYSIS_COLUMNS) if (analyses := folder / "analyses.csv").is_file() else None,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgad.names import Metric, label_of, metric_info
+from sgad.reporting.analysis_tables import TITLES, analysis_csv, analysis_tables
 from sgad.reporting.captions import (
     data_caption,
     dataset_title,
@@ -19,6 +20,7 @@ from sgad.reporting.captions import (
 )
 from sgad.reporting.effects import effects_csv, effects_tables
 from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
+from sgad.reporting.paper_table import paper_csv, paper_table
 from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
 from sgad.reporting.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
 from sgad.reporting.summary import ENDINGS, is_baseline, summarise
@@ -53,7 +55,7 @@ _SUMMARY_COLUMNS = (
 
 
 def write_tables(experiment: "ExperimentConfig", results_dir: Path | str = "results") -> list[Path]:
-    """Write tables/{results,runs}.{csv,md,tex} from the stored CSV files; return their paths."""
+    """Write the experiment's tables as tables/NAME.{csv,md,tex} from the stored CSV files; return their paths."""
     return save_tables(read_stored(results_dir, experiment.name), experiment.tables)
 
 
@@ -69,6 +71,11 @@ def save_tables(stored: Stored, names: Sequence[str], summary: "pd.DataFrame | N
         elif name == "effects":
             tables = effects_tables(summary, stored.runs, stored.captions)
             content = effects_csv(summary)
+        elif name == "paper":
+            tables = [paper_table(summary, stored.runs, stored.captions)]
+            content = paper_csv(tables[0])
+        elif name in TITLES:
+            tables, content = analysis_tables(stored, name), analysis_csv(stored, name)
         else:
             tables = [runs_table(stored.runs, stored.captions)]
             content = to_csv(RUN_COLUMNS, stored.runs[list(RUN_COLUMNS)].to_numpy().tolist())
