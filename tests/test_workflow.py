@@ -267,3 +267,27 @@ def test_lint_finds_only_what_is_listed(tmp_path: Path, repository: Path) -> Non
     findings = set(re.findall(r"^    \* (.+?)[:.]*$", process.stdout + process.stderr, re.M))
     assert findings == {"Specify a conda environment or container for each rule"}
     assert all(finding in (repository / "CONTRIBUTING.md").read_text() for finding in findings)
+
+
+ANALYSED = EXPERIMENT + "analyses: [energy, alignment]\nneurons: synthetic\ntables: [results, energy, alignment]\n"
+
+
+def test_analyses_are_planned_for_every_run_and_only_if_asked_for(copied: Workplace) -> None:
+    copied.write("experiments", "tiny", ANALYSED)
+    jobs = copied.planned()
+    assert sorted(jobs["analyse"]) == [
+        f"results/runs/digits/{model}/tiny/seed0/analyses.csv" for model in ("sgad", "swgan")
+    ]
+    assert jobs["neurons"] == ["data/digits/neurons-synthetic.npz"]
+    assert set(jobs) == {"neurons", "analyse", "collect", "tables", "figures", "report", "all"}
+
+
+@pytest.mark.slow
+def test_analyses_end_in_tables_of_the_report(copied: Workplace) -> None:
+    copied.write("experiments", "tiny", ANALYSED)
+    copied.snakemake("--config", "experiment=tiny")
+    folder = copied.folder / "results/experiments/tiny"
+    found = rows(folder / "analyses.csv")
+    assert {row["analysis"] for row in found if row["status"] == "computed"} == {"energy", "alignment"}
+    assert "SYNTHETIC neurons" in (folder / "tables/alignment.md").read_text()
+    assert copied.planned() == {}

@@ -122,11 +122,13 @@ def generator_operations(generator: nn.Module, z: Tensor) -> list[Operations]:
     layers = [input_layer("linear1", generator.linear1, encode(z, generator.encoder, steps))]
     for index in range(1, generator.num_layers + 1):
         layer = generator.linear2 if index == 1 else generator.deconv(index - 1)
-        values = _channels_first(rates[f"neurons{index}"])
-        if index <= 2:
-            values = values.flatten(1)
+        values = rates[f"neurons{index}"].flatten(1)
         if index == 2:
             values = values.unflatten(1, (BASE_CHANNELS, *generator.base))
+        elif index > 2:
+            # Layers keep (H, W, C), as one axis where no batch norm is left to need the channels.
+            height, width = (size * 2 ** (index - 2) for size in generator.base)
+            values = values.unflatten(1, (height, width, -1)).permute(0, 3, 1, 2)
         name = "linear2" if index == 1 else f"deconv{index - 1}"
         layers.append(_behind_neurons(name, layer, values, steps, 1, is_analog=_is_analog(generator)))
     return [*layers, *_scoring_operations(generator)]

@@ -9,7 +9,7 @@ from sgad.analyses.operations import Operations, analog_layer, fan_out, input_la
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
 from sgad.models.generators import Generated
-from sgad.models.registry import build_discriminator, build_generator
+from sgad.models.registry import build_discriminator, build_generator, fold_batch_norm
 from sgad.snn.layers import neuron_rates, record_activity
 
 
@@ -79,6 +79,14 @@ def test_the_generators_spikes_are_counted_layer_by_layer() -> None:
     spikes = float(neuron_rates(generator)["neurons1"].sum()) * 3 / len(z)
     assert layers["linear2"].acs == pytest.approx(spikes * 6272, rel=1e-5)
     assert layers["decoding"].macs == 2 * (3 * 784 * 256 + 512 + 2 * 784)
+
+
+def test_counts_do_not_depend_on_whether_batch_norm_is_folded() -> None:
+    generator, _, z, _ = recorded("sgad")
+    folded = fold_batch_norm(generator)
+    with torch.no_grad(), record_activity(folded, keep_rates=True):
+        folded(z)
+    assert generator_operations(folded, z) == generator_operations(generator, z)
 
 
 def test_a_critic_of_spikes_adds_and_one_of_images_multiplies() -> None:

@@ -126,3 +126,10 @@ def test_settings_are_parsed_as_yaml() -> None:
 def test_wrong_settings_are_refused(pair: str) -> None:
     with pytest.raises(InputError, match="--set"):
         parse_settings([pair])
+
+
+def test_a_single_switch_adds_to_a_preset() -> None:
+    config = resolve("nmnist", "sgad", "paper+quirks.nmnist_axes=true").config
+    assert config.quirks.nmnist_axes and config.quirks.generator_run_twice
+    config = resolve("nmnist", "sgan", "paper+quirks.keep_discriminator_state=false").config
+    assert config.quirks.generator_run_twice and not config.quirks.keep_discriminator_state

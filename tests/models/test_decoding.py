@@ -18,16 +18,18 @@ def setting(mode, steps=6, batch=3):
     return plain, layers, torch.rand(steps, batch, 784, generator=random, dtype=torch.float64)
 
 
+@pytest.mark.parametrize("query", ["image", "frame"])
 @pytest.mark.parametrize("mode", MODES)
-def test_decoding_equals_the_plain_mixture_with_gradients(mode):
+def test_decoding_equals_the_plain_mixture_with_gradients(mode, query):
     plain, layers, frames = setting(mode)
+    plain.asks_frame = query == "frame"
     frames.requires_grad_()
     plain.losses, y, expected = [], None, []
     for frame in frames:
         y = plain.mix(y, frame.reshape(-1, *SHAPE))
         expected.append(y.flatten(1))
     expected = torch.stack(expected)
-    decoded = decode(frames, mode, layers, keep_steps=True)
+    decoded = decode(frames, mode, layers, keep_steps=True, query=query)
     assert torch.allclose(decoded.steps, expected, rtol=1e-11)
     assert torch.equal(decoded.last, decoded.steps[-1])
     if mode == "AttentionScoring_2":
@@ -68,3 +70,12 @@ def test_one_frame_is_shown_as_it_is(mode):
 def test_an_unknown_mode_is_refused():
     with pytest.raises(InputError, match="scoring_mode must be one of"):
         scoring_layers("AttentionScoring_3", 784)
+
+
+def test_the_shares_say_how_the_image_was_mixed():
+    _, layers, frames = setting("AttentionScoring_1")
+    decoded = decode(frames, "AttentionScoring_1", layers, keep_steps=True)
+    assert torch.equal(decoded.shares[0], torch.ones(3, dtype=torch.float64))
+    mixed = decoded.steps[:-1] + decoded.shares[1:, :, None] * (frames[1:] - decoded.steps[:-1])
+    assert torch.allclose(mixed, decoded.steps[1:], rtol=1e-12)
+    assert decode(frames, "AttentionScoring_1", layers).shares is None

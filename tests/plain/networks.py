@@ -12,6 +12,9 @@ from tests.plain.neurons import PlainLeaky, PlainLif, plain_encode
 class PlainGenerator(nn.Module):
     """family: sgan, swgan or sgad; shape: (C, H, W), two channels are events; scoring_mode for sgad."""
 
+    #: Attention asks with the new frame, as the paper's figure draws it, instead of the image so far.
+    asks_frame = False
+
     def __init__(self, family, shape, latent_dim, steps, scoring_mode="AttentionScoring_1", encoder="direct"):
         super().__init__()
         self.family, self.shape, self.steps, self.encoder = family, shape, steps, encoder
@@ -90,17 +93,18 @@ class PlainGenerator(nn.Module):
         if self.mode == "AttentionScoring_RGB":
             y, x = torch.relu(self.embed(y)), torch.relu(self.embed(x))
         if self.mode in ("AttentionScoring_1", "AttentionScoring_RGB"):
-            q, keys = self.query(y), torch.stack([self.key(y), self.key(x)], dim=1)
+            q, keys = self.query(x if self.asks_frame else y), torch.stack([self.key(y), self.key(x)], dim=1)
             both = torch.softmax((q[:, None] * keys).sum(-1) / math.sqrt(256), dim=1)
             return both[:, 0], both[:, 1]
         if self.mode == "ScoringNet_1":
             scores = [torch.sigmoid(self.score2(torch.relu(self.score1(v))))[:, 0] for v in (y, x)]
             return scores[0] / (scores[0] + scores[1]), scores[1] / (scores[0] + scores[1])
         if self.mode == "AttentionScoring_2":
-            q = self.query2(torch.relu(self.query1(y)))
+            asked = x if self.asks_frame else y
+            q = self.query2(torch.relu(self.query1(asked)))
             images = torch.stack([y, x], dim=1)
             keys = self.key2(torch.relu(self.key1(images)))
-            self.losses.append((self.nce(y[:, None], q[:, None]) + self.nce(images, keys)) / 2)
+            self.losses.append((self.nce(asked[:, None], q[:, None]) + self.nce(images, keys)) / 2)
             both = torch.softmax((q[:, None] * keys).sum(-1) / math.sqrt(128), dim=1)
             return both[:, 0], both[:, 1]
         half = torch.full_like(y[:, 0], 0.5)
