@@ -81,8 +81,9 @@ def collect(
     remedies = {row["metric"]: text for row in metrics if (text := row.pop("remedy", None))}
     _write_csv(folder / "runs.csv", RUN_COLUMNS, [run.row for run in runs])
     _write_histories(folder / "histories.csv", runs)
-    analysed = [row for run in runs for row in _analysis_rows(run, experiment.analyses)]
-    _write_csv(folder / "analyses.csv", ANALYSIS_COLUMNS, analysed)
+    if experiment.analyses:
+        analysed = [row for run in runs for row in _analysis_rows(run, experiment.analyses)]
+        _write_csv(folder / "analyses.csv", ANALYSIS_COLUMNS, analysed)
     found = [(run_name(*run.key), run.folder) for run in runs if run.kept is None]
     kept = {run_name(*run.key) for run in runs if run.kept is not None}
     collect_pictures(folder / "grids", found, _detailed(experiment), kept)

@@ -18,9 +18,9 @@ from sgad.runs.record import read_record
 
 FILE_NAME = "provenance.json"
 #: Files of a run folder that collected numbers come from.
-RUN_FILES = ("run.json", "config.yaml", "history.csv", "metrics.json")
+RUN_FILES = ("run.json", "config.yaml", "history.csv", "metrics.json", "analyses.csv")
 #: What `collect` makes; the other files of an experiment follow from these.
-COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "captions.json", "grids")
+COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "analyses.csv", "captions.json", "grids")
 
 
 class RunTrace(TypedDict):

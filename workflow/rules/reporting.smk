@@ -16,9 +16,9 @@ rule collect:
         metrics=f"{EXPERIMENT_DIR}/metrics.csv",
         runs=f"{EXPERIMENT_DIR}/runs.csv",
         histories=f"{EXPERIMENT_DIR}/histories.csv",
-        analyses=f"{EXPERIMENT_DIR}/analyses.csv",
         captions=f"{EXPERIMENT_DIR}/captions.json",
         provenance=f"{EXPERIMENT_DIR}/provenance.json",
+        **({"analyses": f"{EXPERIMENT_DIR}/analyses.csv"} if EXPERIMENT.analyses else {}),
     log:
         f"logs/collect/{EXPERIMENT.name}.log",
     params:
