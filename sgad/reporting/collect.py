@@ -185,7 +185,9 @@ def _measured(entry: Mapping[str, Any], run_status: str) -> Row:
 def _analysis_rows(run: _Run, analyses: Iterable[str]) -> list[Row]:
     """The run's rows of analyses.csv: what `sgad analyse` found, and a row for each analysis that is not there."""
     path, found = run.folder / "analyses.csv", []
-    if path.is_file():
+    if run.kept is not None:
+        found = [{column: row.get(column, "") for column in FINDING_COLUMNS} for row in run.kept.analyses]
+    elif path.is_file():
         with open(path, encoding="utf-8", newline="") as stream:
             found = [{column: row.get(column, "") for column in FINDING_COLUMNS} for row in csv.DictReader(stream)]
     wanted = list(analyses)

@@ -23,6 +23,7 @@ class Kept:
     row: StoredRow
     metrics: list[StoredRow] = field(default_factory=list)
     history: list[StoredRow] = field(default_factory=list)
+    analyses: list[StoredRow] = field(default_factory=list)
     trace: RunTrace | None = None
 
 
@@ -43,6 +44,10 @@ def kept_runs(folder: Path, absent: Sequence[RunKey]) -> dict[RunKey, Kept]:
         if (key := wanted.get(row_key(row))) in kept:
             # Columns of other runs' histories are empty.
             kept[key].history.append({column: value for column, value in row.items() if value != ""})
+    if (folder / "analyses.csv").is_file():
+        for row in read_rows(folder / "analyses.csv"):
+            if (key := wanted.get(row_key(row))) in kept:
+                kept[key].analyses.append(row)
     traces = _traces(folder)
     for key, run in kept.items():
         run.trace = traces.get(key.folder)
