@@ -26,6 +26,14 @@ class Kept:
     analyses: list[StoredRow] = field(default_factory=list)
     trace: RunTrace | None = None
 
+    def add(self, name: str, row: StoredRow) -> None:
+        """Add a row of metrics.csv, histories.csv or analyses.csv."""
+        if name == "histories":
+            # Columns of other runs' histories are empty.
+            self.history.append({column: value for column, value in row.items() if value != ""})
+        else:
+            (self.metrics if name == "metrics" else self.analyses).append(row)
+
 
 def kept_runs(folder: Path, absent: Sequence[RunKey]) -> dict[RunKey, Kept]:
     """Return what `folder` (results/experiments/E) holds of the absent runs, by the tree's configuration only."""
@@ -37,17 +45,11 @@ def kept_runs(folder: Path, absent: Sequence[RunKey]) -> dict[RunKey, Kept]:
         key = wanted.get(row_key(row))
         if key is not None and row.get("config_hash") and row["config_hash"] == _hash(key):
             kept[key] = Kept(row)
-    for row in read_rows(folder / "metrics.csv"):
-        if (key := wanted.get(row_key(row))) in kept:
-            kept[key].metrics.append(row)
-    for row in read_rows(folder / "histories.csv"):
-        if (key := wanted.get(row_key(row))) in kept:
-            # Columns of other runs' histories are empty.
-            kept[key].history.append({column: value for column, value in row.items() if value != ""})
-    if (folder / "analyses.csv").is_file():
-        for row in read_rows(folder / "analyses.csv"):
+    for name in ("metrics", "histories", "analyses"):
+        # An experiment without analyses has no such file.
+        for row in read_rows(path) if (path := folder / f"{name}.csv").is_file() else ():
             if (key := wanted.get(row_key(row))) in kept:
-                kept[key].analyses.append(row)
+                kept[key].add(name, row)
     traces = _traces(folder)
     for key, run in kept.items():
         run.trace = traces.get(key.folder)

@@ -12,6 +12,8 @@ GRID_PIXELS = 512
 STEP_PIXELS = 256
 STEPS_KEPT = 12
 GIF_BYTES = 1_500_000
+#: What follows a run's name in grids/, beside its pictures over training.
+ENDINGS = (".png", ".gif", "-steps.png", "-real.gif", "-interpolation.png", "-neighbours.png")
 
 
 def collect_pictures(
@@ -50,7 +52,7 @@ def collect_pictures(
 
 def pictures_of(folder: Path, name: str) -> list[Path]:
     """Return the pictures of one run that `folder` holds."""
-    single = [folder / f"{name}{ending}" for ending in (".png", ".gif", "-steps.png")]
+    single = [folder / f"{name}{ending}" for ending in ENDINGS]
     return [*(path for path in single if path.is_file()), *sorted((folder / name).glob("step-*.webp"))]
 
 
