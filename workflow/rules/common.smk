@@ -109,6 +109,11 @@ def run_mb(wildcards, attempt):
     return megabytes * 2 ** (attempt - 1)
 
 
+def doubled(amount):
+    """Return what doubles `amount`, minutes or MB, at each further attempt of a job."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
 def description_hash(wildcards):
     """Return the hash of what a data set's description says; when and where its file was written does not count."""
     return load_description(wildcards.dataset).hash()

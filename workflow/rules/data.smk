@@ -9,8 +9,8 @@ rule prepare:
     resources:
         # Where the raw files lie does not change what they are, so it is no reason to prepare them again.
         source=f"--from {shlex.quote(str(SETTINGS['from']))}" if SETTINGS["from"] else "",
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=doubled(4000),
+        runtime=doubled(120),
     params:
         description=description_hash,
         folder=subpath(output[0], parent=True),
@@ -28,8 +28,8 @@ rule classifier:
         "logs/classifier/{dataset}.log",
     threads: int(SETTINGS["threads"])
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=doubled(4000),
+        runtime=doubled(120),
     params:
         folder=subpath(output[0], parent=True),
         data=subpath(input[0], ancestor=2),

@@ -13,8 +13,8 @@ rule measure:
         "evaluate"
     threads: int(SETTINGS["threads"])
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=doubled(4000),
+        runtime=doubled(30),
     params:
         measures=MEASURES,
         data=DATA,
@@ -33,8 +33,8 @@ rule baselines:
         "logs/baselines/{dataset}.log",
     threads: int(SETTINGS["threads"])
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=doubled(4000),
+        runtime=doubled(60),
     params:
         measures=MEASURES,
         number=EXPERIMENT.num_samples,

@@ -44,8 +44,8 @@ rule sample:
         "evaluate"
     threads: int(SETTINGS["threads"])
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=doubled(4000),
+        runtime=doubled(20),
         device=DEVICE,
     params:
         folder=subpath(input.record, parent=True),
