@@ -203,7 +203,9 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
             )
             last = state.step == state.total
             grid_due, log_due = (last or state.step % every == 0 for every in (config.grid_every, config.log_every))
-            checkpoint_due = bool(stop) or _checkpoint_due(state, batches)
+            # Read once: a signal that comes after the checkpoint was decided on is for the next step.
+            stopping = bool(stop)
+            checkpoint_due = stopping or _checkpoint_due(state, batches)
             # Spikes hide a weight that is not a number from the loss, so the weights are looked at, too.
             looked_at = grid_due or log_due or checkpoint_due
             if not (result.is_finite and (not looked_at or all_finite(state.networks))):
@@ -219,7 +221,7 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
             if checkpoint_due:
                 state.save()
                 hooks.record(state.step, state.seconds, state.sessions)
-            if stop and not last:
+            if stopping and not last:
                 where = f"stopped by {stop.name} at step {state.step} of {state.total}"
                 raise Interrupted(f"{title} {where}; the same command goes on from there")
     speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)

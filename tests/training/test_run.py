@@ -115,6 +115,19 @@ def test_an_interrupted_run_resumes_bit_identically(
     assert [row["step"] for row in read_rows(tmp_path / "parts" / "history.csv")] == ["2", "4", "6"]
 
 
+def test_a_signal_after_the_checkpoint_was_decided_on_waits_for_the_next(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*arguments: Any) -> bool:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
+    monkeypatch.setattr(loop, "all_finite", late)
+    with pytest.raises(Interrupted, match="at step 3 of 6"):
+        train(digits, tmp_path)
+    assert [path.stem for path in sorted((tmp_path / FOLDER).glob("*.json"))][-1] == "step-00000003"
+
+
 def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path) -> None:
     train(digits, tmp_path)
     before = (tmp_path / "generator.safetensors").stat().st_mtime_ns
