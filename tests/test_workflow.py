@@ -275,9 +275,8 @@ ANALYSED = EXPERIMENT + "analyses: [energy, alignment]\nneurons: synthetic\ntabl
 def test_analyses_are_planned_for_every_run_and_only_if_asked_for(copied: Workplace) -> None:
     copied.write("experiments", "tiny", ANALYSED)
     jobs = copied.planned()
-    assert sorted(jobs["analyse"]) == [
-        f"results/runs/digits/{model}/tiny/seed0/analyses.csv" for model in ("sgad", "swgan")
-    ]
+    folders = [f"results/runs/digits/{model}/tiny/seed0/analyses" for model in ("sgad", "swgan")]
+    assert sorted(jobs["analyse"]) == [f"{folder}/energy.csv" for folder in folders]
     assert jobs["neurons"] == ["data/digits/neurons-synthetic.npz"]
     assert set(jobs) == {"neurons", "analyse", "collect", "tables", "figures", "report", "all"}
 

@@ -1,10 +1,10 @@
-"""The analyse stage: a trained run to analyses.csv, and pictures beside it."""
+"""The analyse stage: a trained run to analyses/NAME.csv, and pictures in its folder."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sgad.analyses.findings import FILE_NAME, Finding, missing, write_findings
+from sgad.analyses.findings import FOLDER, Finding, missing, write_findings
 from sgad.config.experiment import ANALYSES
 from sgad.errors import InputError, require_choice
 from sgad.runs.record import FILE_NAME as RECORD
@@ -24,7 +24,7 @@ class AnalyseRequest:
 
 
 def analyse_run(request: AnalyseRequest) -> Path:
-    """Analyse one run folder and write analyses.csv into it; return its path.
+    """Analyse one run folder and write analyses/NAME.csv into it; return that folder.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def analyse_run(request: AnalyseRequest) -> Path:
         require_choice("analyses", name, ANALYSES)
     if "alignment" in request.analyses and request.neurons is None:
         raise InputError("alignment needs recorded responses; give --neurons FILE (docs/claims.md says which files)")
-    path = request.folder / FILE_NAME
+    path = request.folder / FOLDER
     reason = _why_nothing(request.folder)
     if reason:
         write_findings(path, {name: [missing(name, reason)] for name in request.analyses})

@@ -1,4 +1,4 @@
-"""What an analysis finds: rows of one form for all claims, and the file that holds a run's."""
+"""What an analysis finds: rows of one form for all claims, and the files that hold a run's."""
 
 import csv
 import io
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sgad.runs.files import write_text
 
-FILE_NAME = "analyses.csv"
+#: Of a run folder; it holds NAME.csv for each analysis, so that experiments may share runs and ask for different ones.
+FOLDER = "analyses"
 
 
 class Finding(BaseModel):
@@ -37,21 +38,21 @@ def missing(quantity: str, reason: str, protocol: str = "") -> Finding:
     return Finding(quantity=quantity, protocol=protocol, status=f"not computed: {reason}")
 
 
-def write_findings(path: Path, found: Mapping[str, Iterable[Finding]]) -> None:
-    """Write the findings of one run, by analysis, as CSV; numbers in full, absent ones as empty cells.
+def write_findings(folder: Path, found: Mapping[str, Iterable[Finding]]) -> None:
+    """Write the findings of one run as folder/ANALYSIS.csv; numbers in full, absent ones as empty cells.
 
     Raises
     ------
     ValueError
         If a value is not finite: such a row needs a status instead.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
     for analysis, findings in found.items():
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
         for finding in findings:
             if finding.value is not None and not math.isfinite(finding.value):
                 raise ValueError(f"{analysis}: {finding.quantity} of {finding.part or 'the run'} is {finding.value}")
             cells = finding.model_dump()
             writer.writerow([analysis, *("" if cells[name] is None else cells[name] for name in COLUMNS[1:])])
-    write_text(path, text.getvalue())
+        write_text(folder / f"{analysis}.csv", text.getvalue())

@@ -41,7 +41,7 @@ def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Pa
     if not present:
         return None
     labels = model_labels(frame)
-    columns = min(3, len(present))
+    columns = 2 if len(present) == 4 else min(3, len(present))
     rows = math.ceil(len(present) / columns)
     per_row = 3
     above = 0.3 + 0.14 * math.ceil(len(labels) / per_row)
@@ -233,7 +233,10 @@ def classes_figure(stored: Stored, dataset: str) -> "Figure | None":
         ax.plot(wanted.index, wanted.to_numpy(), color="#D55E00", lw=0.9, linestyle=(0, (4, 1.5)))
         ax.set_title(label, fontsize=6.5)
         ax.set_xticks(range(len(made)))
-        if index % columns == 0:
+        ax.set_ylim(0, 1.05 * float(rows["value"].max()))
+        if index % columns:
+            ax.set_yticklabels([])
+        else:
             ax.set_ylabel("share")
     for ax in axes.flat[len(labels) :]:
         ax.set_visible(False)
@@ -267,17 +270,19 @@ def alignment_figure(stored: Stored, dataset: str) -> "Figure | None":
 
 
 def _pictures_figure(stored: Stored, dataset: str, suffix: str, columns: int) -> "Figure | None":
-    """The pictures that an analysis drew, one a model and variant, of the first seed."""
+    """The pictures that an analysis drew, one a model and variant, of the first seed that has one."""
     from PIL import Image
 
-    runs = stored.runs[stored.runs["dataset"] == dataset].drop_duplicates(["model", "variant"])
+    runs = stored.runs[stored.runs["dataset"] == dataset]
     labels = model_labels(runs)
-    pictures = []
+    found = {}
     for run in rows_of(runs):
         path = stored.folder / "grids" / f"{run_name(dataset, run.model, run.variant, run.seed)}-{suffix}.png"
-        if path.is_file():
+        label = labels[run.model, run.variant]
+        if path.is_file() and label not in found:
             with Image.open(path) as opened:
-                pictures.append((labels[run.model, run.variant], opened.convert("RGB")))
+                found[label] = opened.convert("RGB")
+    pictures = list(found.items())
     if not pictures:
         return None
     columns = min(columns, len(pictures))

@@ -86,7 +86,7 @@ def endings_text(runs: "pd.DataFrame") -> str:
 def protocol_caption(summary: "pd.DataFrame", dataset: str) -> str:
     """Return how many images each run gave and by which protocol each metric was taken, common parts said once."""
     valued = summary[(summary["dataset"] == dataset) & summary["protocol"].notna()]
-    models = valued[~valued["model"].map(is_baseline)]
+    models = valued[~valued["model"].map(is_baseline).astype(bool)]
     protocols = {
         metric_info(row.metric).label: row.protocol.split("; ")
         for row in rows_of(models.drop_duplicates("metric"))

@@ -17,7 +17,7 @@ from sgad.errors import InputError, SgadError
 from sgad.names import label_of
 from sgad.reporting.kept import Kept, kept_runs
 from sgad.reporting.pictures import collect_pictures
-from sgad.reporting.provenance import write_provenance
+from sgad.reporting.provenance import read_rows, write_provenance
 from sgad.reporting.stored import (
     ANALYSIS_COLUMNS,
     BASELINES,
@@ -184,14 +184,13 @@ def _measured(entry: Mapping[str, Any], run_status: str) -> Row:
 
 def _analysis_rows(run: _Run, analyses: Iterable[str]) -> list[Row]:
     """The run's rows of analyses.csv: what `sgad analyse` found, and a row for each analysis that is not there."""
-    path, found = run.folder / "analyses.csv", []
+    wanted, found = list(analyses), []
     if run.kept is not None:
-        found = [{column: row.get(column, "") for column in FINDING_COLUMNS} for row in run.kept.analyses]
-    elif path.is_file():
-        with open(path, encoding="utf-8", newline="") as stream:
-            found = [{column: row.get(column, "") for column in FINDING_COLUMNS} for row in csv.DictReader(stream)]
-    wanted = list(analyses)
-    rows = [_identity(run.row) | row for row in found if row["analysis"] in wanted]
+        found = [row for row in run.kept.analyses if row["analysis"] in wanted]
+    for path in (run.folder / "analyses" / f"{name}.csv" for name in wanted):
+        if path.is_file() and run.kept is None:
+            found += read_rows(path)
+    rows = [_identity(run.row) | {column: row.get(column, "") for column in FINDING_COLUMNS} for row in found]
     missing = [name for name in wanted if name not in {row["analysis"] for row in rows}]
     reason = run.row["reason"] or run.row["status"] if run.row["status"] in ("absent", "failed") else "not analysed"
     return rows + [

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.config.experiment import ANALYSES, ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.reporting.stored import experiment_folder
 from sgad.runs.files import read_json, sha256_of, write_json
@@ -18,7 +18,7 @@ from sgad.runs.record import read_record
 
 FILE_NAME = "provenance.json"
 #: Files of a run folder that collected numbers come from.
-RUN_FILES = ("run.json", "config.yaml", "history.csv", "metrics.json", "analyses.csv")
+RUN_FILES = ("run.json", "config.yaml", "history.csv", "metrics.json", *(f"analyses/{name}.csv" for name in ANALYSES))
 #: What `collect` makes; the other files of an experiment follow from these.
 COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "analyses.csv", "captions.json", "grids")
 

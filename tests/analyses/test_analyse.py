@@ -26,15 +26,19 @@ def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    found = []
+    for path in sorted(folder.glob("*.csv")):
+        with open(path, newline="", encoding="utf-8") as stream:
+            found += list(csv.DictReader(stream))
+    return found
 
 
 def test_every_analysis_leaves_rows_and_pictures(run: Path, digits: Path, tmp_path: Path) -> None:
     write_neurons(tmp_path / "neurons.npz", synthetic_neurons_of(digits, 20))
-    path = analyse_run(AnalyseRequest(run, digits, ANALYSES, 24, tmp_path / "neurons.npz"))
-    rows = rows_of(path)
+    folder = analyse_run(AnalyseRequest(run, digits, ANALYSES, 24, tmp_path / "neurons.npz"))
+    assert {path.stem for path in folder.iterdir()} == set(ANALYSES)
+    rows = rows_of(folder)
     assert tuple(rows[0]) == COLUMNS
     computed = {row["analysis"] for row in rows if row["status"] == "computed"}
     assert computed == set(ANALYSES) - {"events"}

@@ -167,13 +167,15 @@ def test_one_class_only_has_entropy_0() -> None:
 
 
 def test_rows_are_written_as_they_are(tmp_path) -> None:
-    path = tmp_path / "analyses.csv"
-    write_findings(path, {"energy": [Finding(quantity="a", value=0.1 + 0.2, n=3), missing("b", "no spikes, none")]})
+    path = tmp_path / "analyses" / "energy.csv"
+    write_findings(
+        path.parent, {"energy": [Finding(quantity="a", value=0.1 + 0.2, n=3), missing("b", "no spikes, none")]}
+    )
     lines = path.read_text().splitlines()
     assert lines[1] == "energy,a,,,0.30000000000000004,,,3,,computed"
     assert lines[2] == 'energy,b,,,,,,,,"not computed: no spikes, none"'
     with pytest.raises(ValueError, match="is nan"):
-        write_findings(path, {"energy": [Finding(quantity="a", value=float("nan"))]})
+        write_findings(path.parent, {"energy": [Finding(quantity="a", value=float("nan"))]})
 
 
 def test_a_set_of_one_image_is_refused() -> None:

@@ -84,7 +84,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory, fake: SimpleNamespace) ->
         folder = root / "results" / "runs" / key.folder
         # One run is absent and one was never analysed.
         if (key.model, key.seed) not in (("sgad", 1), ("swgan", 1)):
-            write_findings(folder / "analyses.csv", made_up(key.seed))
+            write_findings(folder / "analyses", made_up(key.seed))
     collect(experiment, root / "results", root / "data")
     return root / "results", experiment
 

@@ -24,8 +24,8 @@ rule analyse:
         record=f"{RUN_DIR}/run.json",
         generator=f"{RUN_DIR}/generator.safetensors",
     output:
-        # Pictures lie beside it; a run has more or fewer of them, by what it makes.
-        f"{RUN_DIR}/analyses.csv",
+        # Pictures lie in the run's folder; a run has more or fewer of them, by what it makes.
+        expand(f"{RUN_DIR}/analyses/{{analysis}}.csv", analysis=EXPERIMENT.analyses, allow_missing=True),
     log:
         "logs/analyse/{dataset}/{model}/{variant}/seed{seed}.log",
     group:
@@ -35,12 +35,13 @@ rule analyse:
         mem_mb=4000,
         runtime=30,
         device=DEVICE,
+        # Another experiment may ask for others of the same run; those that are there need not be done again.
+        analyses=",".join(EXPERIMENT.analyses),
     params:
         folder=subpath(input.record, parent=True),
         data=DATA,
-        analyses=",".join(EXPERIMENT.analyses),
         number=min(EXPERIMENT.num_samples, 1000),
         neurons=lambda wildcards, input: f"--neurons {shlex.quote(str(input.neurons))}" if input.neurons else "",
     shell:
-        "sgad analyse {params.folder:q} --dataset {wildcards.dataset} --data {params.data:q} --analyses {params.analyses}"
+        "sgad analyse {params.folder:q} --dataset {wildcards.dataset} --data {params.data:q} --analyses {resources.analyses}"
         " --num {params.number} {params.neurons} --device {resources.device} --threads {threads} > {log} 2>&1"

@@ -10,7 +10,7 @@ localrules:
 rule collect:
     input:
         run_files("metrics.json"),
-        run_files("analyses.csv") if EXPERIMENT.analyses else [],
+        [run_files(f"analyses/{name}.csv") for name in EXPERIMENT.analyses],
         [f"{EXPERIMENT_DIR}/baselines/{key}.json" for key in DATASETS if EXPERIMENT.baselines],
     output:
         metrics=f"{EXPERIMENT_DIR}/metrics.csv",
