@@ -147,8 +147,8 @@ def _leaves(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tu
 # ---- networks
 
 
-def generator_diagram(model: str, dataset: str, shape: tuple[int, int, int]) -> str:
-    """Return a Mermaid flow chart of a generator, read from its modules, with the shape and weights of each layer."""
+def generator_nodes(model: str, dataset: str, shape: tuple[int, int, int]) -> list[str]:
+    """Return the boxes of a generator's chart, read from its modules, with the shape and weights of each layer."""
     config = resolve(dataset, model).config
     network = build_generator(config, shape)
     assert isinstance(network, Generator)
@@ -158,10 +158,10 @@ def generator_diagram(model: str, dataset: str, shape: tuple[int, int, int]) -> 
     for index in range(1, network.num_layers + 1):
         layer = (network.linear1, network.linear2)[index - 1] if index <= 2 else network.deconv(index - 2)
         size = _out(layer, (height * 2 ** max(index - 2, 0), width * 2 ** max(index - 2, 0)))
-        nodes.append(_node(layer, f"{size}, norm of each step, LIF"))
+        nodes.append(_node(layer, f"{size}, norm per step, LIF"))
     nodes.append(_node(network.last_deconv, " x ".join(map(str, shape))))
     nodes.append(_head(network, config))
-    return _chart([*nodes, "image" if shape[0] != 2 else f"{steps} event frames"], steps)
+    return [*nodes, "image" if shape[0] != 2 else f"{steps} event frames"]
 
 
 def _head(network: Generator, config: RunConfig) -> str:
@@ -175,8 +175,8 @@ def _head(network: Generator, config: RunConfig) -> str:
     return f"sigmoid of each step, {config.scoring_mode} over time, {weights:,} weights"
 
 
-def discriminator_diagram(model: str, dataset: str, shape: tuple[int, int, int]) -> str:
-    """Return a Mermaid flow chart of a critic, read from its modules."""
+def discriminator_nodes(model: str, dataset: str, shape: tuple[int, int, int]) -> list[str]:
+    """Return the boxes of a critic's chart, read from its modules."""
     config = resolve(dataset, model).config
     network = build_discriminator(config, shape)
     unit = "LeakyReLU" if config.discriminator == "analog" else "LIF"
@@ -192,11 +192,11 @@ def discriminator_diagram(model: str, dataset: str, shape: tuple[int, int, int])
         assert isinstance(network, Discriminator)
         sides = [(side - 4) // 2 for side in shape[1:]], [((side - 4) // 2 - 4) // 2 for side in shape[1:]]
         inner = [
-            _node(layer, f"{layer.out_channels} x {rows} x {columns}, norm of each step, {unit}, pooled by 2")
+            _node(layer, f"{layer.out_channels} x {rows} x {columns}, norm per step, {unit}, pooled by 2")
             for layer, (rows, columns) in zip((network.conv1, network.conv2), sides, strict=True)
         ]
         inner.append(_node(network.linear1, f"{network.linear1.out_features}, {unit}"))
-    return _chart([first, *inner, _node(network.linear2, readout)], config.time_steps)
+    return [first, *inner, _node(network.linear2, readout)]
 
 
 def _out(layer: nn.Module, size: tuple[int, int]) -> str:
@@ -207,34 +207,49 @@ def _out(layer: nn.Module, size: tuple[int, int]) -> str:
 
 
 def _node(layer: nn.Module, after: str) -> str:
-    kinds = {
-        nn.Linear: "linear",
-        nn.Conv2d: "convolution 5 x 5",
-        nn.ConvTranspose2d: "transposed convolution 4 x 4, stride 2",
-    }
+    kinds = {nn.Linear: "linear", nn.Conv2d: "convolution 5x5", nn.ConvTranspose2d: "deconvolution 4x4, stride 2"}
     weights = sum(part.numel() for part in layer.parameters())
-    return f"{kinds[type(layer)]}, {weights:,} weights<br>{after}"
+    return f"{kinds[type(layer)]}<br>{after}<br>{weights:,} weights"
 
 
-def _chart(nodes: list[str], steps: int) -> str:
-    lines = [f'    n{index}["{text}"]' for index, text in enumerate(nodes)]
-    arrows = "    " + " --> ".join(f"n{index}" for index in range(len(nodes)))
-    return "```mermaid\nflowchart TD\n" + "\n".join([*lines, arrows]) + "\n```"
+def _chart(columns: dict[str, list[str]]) -> str:
+    """Return a Mermaid flow chart: one column of boxes a network."""
+    lines = []
+    # Mermaid places the last column leftmost.
+    for number, (title, nodes) in enumerate(reversed(columns.items())):
+        names = [f"n{number}_{index}" for index in range(len(nodes))]
+        boxes = [f'        {name}["{text}"]' for name, text in zip(names, nodes, strict=True)]
+        lines += [
+            f'    subgraph g{number}["{title}"]',
+            "        direction TB",
+            *boxes,
+            f"        {' --> '.join(names)}",
+            "    end",
+        ]
+    # Columns are drawn by themselves, and otherwise as wide as their longest word.
+    setting = '%%{init: {"flowchart": {"wrappingWidth": 230, "nodeSpacing": 20, "rankSpacing": 24, "padding": 6}}}%%'
+    return "\n".join(["```mermaid", setting, "flowchart TD", *lines, "```"])
 
 
 def networks() -> str:
-    """Return the charts of every model of the paper on 28 x 28 grey images, and of SGAD on its other data."""
-    grey = (1, 28, 28)
-    parts = [
-        f"### {label_of('model', model)}: generator\n\n{generator_diagram(model, 'mnist', grey)}"
-        for model in ("sgan", "swgan", "sgad")
-    ]
-    parts.append(f"### SWGAN and SGAD: critic\n\n{discriminator_diagram('sgad', 'mnist', grey)}")
-    parts.append(f"### SGAN: critic\n\n{discriminator_diagram('sgan', 'mnist', grey)}")
-    parts.append(f"### SGAD on CelebA: generator\n\n{generator_diagram('sgad', 'celeba', (3, 64, 64))}")
-    parts.append(f"### Hybrid: critic without time\n\n{discriminator_diagram('hybrid', 'celeba', (3, 64, 64))}")
-    parts.append(f"### SGAD on N-MNIST: generator\n\n{generator_diagram('sgad', 'nmnist', (2, 28, 28))}")
-    return "\n\n".join(parts)
+    """Return the charts of every model of the paper on 28 x 28 grey images, and of others where they differ."""
+    grey, colour, events = (1, 28, 28), (3, 64, 64), (2, 28, 28)
+    charts = {
+        "Generators, 28 x 28 grey images": {
+            label_of("model", model): generator_nodes(model, "mnist", grey) for model in ("sgan", "swgan", "sgad")
+        },
+        "Critics": {
+            "SWGAN and SGAD, 28 x 28": discriminator_nodes("sgad", "mnist", grey),
+            "SGAN, 28 x 28": discriminator_nodes("sgan", "mnist", grey),
+            "Hybrid, 64 x 64": discriminator_nodes("hybrid", "celeba", colour),
+        },
+        "SGAD's generator on other data": {
+            "CelebA": generator_nodes("sgad", "celeba", colour),
+            "CIFAR-10 (our extension)": generator_nodes("sgad", "cifar10", (3, 32, 32)),
+            "N-MNIST": generator_nodes("sgad", "nmnist", events),
+        },
+    }
+    return "\n\n".join(f"### {title}\n\n{_chart(columns)}" for title, columns in charts.items())
 
 
 # ---- measures
