@@ -21,7 +21,7 @@ from sgad.models.generators import Generator, Shape
 from sgad.models.registry import load_generator
 from sgad.models.storage import pack
 from sgad.names import label_of, metric_info
-from sgad.runs.files import read_json, write_text
+from sgad.runs.files import read_json, write_json, write_text
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import RunRecord, read_record
 from sgad.sampling import recalibrate
@@ -75,9 +75,12 @@ def export_run(run: Path, out: Path) -> Change:
     header = {"config": config.model_dump_json(), "shape": json.dumps(list(shape)), "sgad": __version__}
     save_tensors(out / "generator.safetensors", pack(generator.state_dict()), header)
     write_text(out / "config.yaml", dump_yaml(config.model_dump(mode="json")))
-    for name in (RECORD, "metrics.json"):
-        if (run / name).is_file():
-            shutil.copyfile(run / name, out / name)
+    shutil.copyfile(run / RECORD, out / RECORD)
+    if (run / "metrics.json").is_file():
+        measured = read_json(run / "metrics.json")
+        # Where the samples lay on the exporter's machine is nobody's business.
+        measured.get("samples", {}).pop("path", None)
+        write_json(out / "metrics.json", measured)
     packed = load(out)
     change = Change.between(before, packed.sample(COMPARED_IMAGES))
     preview = _draw_preview(out, packed)

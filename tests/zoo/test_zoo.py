@@ -23,7 +23,7 @@ from sgad.snn.layers import StepBatchNorm, firing_rates, record_activity
 from sgad.training.checkpoint import save_tensors
 from sgad.zoo.export import export_run
 
-ZOO = ("digits-sgad",)
+ZOO = ("digits-sgad", "fashion_mnist-sgad")
 MAX_BYTES = 10_000_000
 
 
