@@ -28,9 +28,7 @@ class _Wanted:
 @click.argument("config_file", required=False, metavar="[CONFIG.yaml]", type=_FOLDER)
 @click.option("--dataset", help="Key of the data set, instead of CONFIG.yaml.")
 @click.option("--model", help="Key of the model, instead of CONFIG.yaml.")
-@click.option(
-    "--variant", default="paper", show_default=True, help="Variant, instead of CONFIG.yaml; parts joined by +."
-)
+@click.option("--variant", help="Variant, instead of CONFIG.yaml; parts joined by +.  [default: paper]")
 @click.option("--seed", type=click.IntRange(0), help="Seed; overrides the one in CONFIG.yaml.  [default: 0]")
 @click.option("--out", "folder", type=_FOLDER, help="Run folder. [default: results/runs/DATASET/MODEL/VARIANT/seedS]")
 @click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")
@@ -44,7 +42,7 @@ def train(
     config_file: Path | None,
     dataset: str | None,
     model: str | None,
-    variant: str,
+    variant: str | None,
     seed: int | None,
     folder: Path | None,
     data: Path,
@@ -103,7 +101,7 @@ def _wanted(
     config_file: Path | None,
     dataset: str | None,
     model: str | None,
-    variant: str,
+    variant: str | None,
     seed: int | None,
     settings: tuple[str, ...],
 ) -> _Wanted:
@@ -113,9 +111,9 @@ def _wanted(
     if config_file is None:
         if not (dataset and model):
             raise InputError("give CONFIG.yaml, or --dataset and --model (see `sgad train --help`)")
-        return _Wanted(resolve(dataset, model, variant, seed or 0, settings=values))
-    if dataset or model:
-        raise InputError(f"{config_file} names the data set and the model; leave out --dataset and --model")
+        return _Wanted(resolve(dataset, model, variant or "paper", seed or 0, settings=values))
+    if dataset or model or variant:
+        raise InputError(f"{config_file} names data set, model and variant; leave out --dataset, --model and --variant")
     from sgad.config.authors import is_authors_file, resolve_authors_file
     from sgad.config.yaml_files import read_yaml
 

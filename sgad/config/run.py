@@ -129,7 +129,7 @@ class RunConfig(BaseModel):
     dtype: Literal["float32", "float64"] = Field("float32", description="floating point type")
     engine: Literal["auto", "torch", "numba", "cuda"] = Field("auto", description="kernels of the neuron scan")
     memory: Literal["normal", "low"] = Field("normal", description="low: recompute instead of store")
-    from_checkpoint: str | None = Field(None, description="authors' .pth or our checkpoint to start from; null: afresh")
+    from_checkpoint: str | None = Field(None, description="authors' .pth or our checkpoint whose weights to start from")
     checkpoint_every: int = Field(500, ge=1, description="update pairs between checkpoints")
     checkpoint_epochs: int | None = Field(None, ge=1, description="a checkpoint every so many epochs, too")
     keep_checkpoints: int = Field(2, ge=1, le=100, description="newest checkpoints kept")
@@ -155,6 +155,10 @@ class RunConfig(BaseModel):
                 raise ValueError(f"{field} must be one of {', '.join(built_in)} or package.module:Class, got {value!r}")
         if self.constraint == "weight_clip" and self.constraint_weight > 1:
             raise ValueError("constraint_weight is the clipping bound of weight_clip and must be at most 1")
+        if self.memory == "low" and (self.constraint == "spectral_norm" or self.batch_norm == "shared"):
+            raise ValueError(
+                "memory low computes steps again in parts, which spectral_norm and batch_norm shared forbid"
+            )
         if self.neuron == "leaky_relu" and self.time_steps != 1:
             raise ValueError("neuron leaky_relu is the analog control and needs time_steps 1")
         return self
@@ -162,7 +166,8 @@ class RunConfig(BaseModel):
     def hash(self) -> str:
         """Return the SHA-256 (16 hex digits) of the values that decide the result of training.
 
-        How often something is logged, kept or drawn, and how the samples are taken, does not count.
+        How often checkpoints are written and kept, and how samples are taken, does not count. How often a row is logged
+        or a grid drawn does: both are results, too.
         """
         content = self.model_dump(mode="json", exclude=NOT_HASHED)
         for key, value in ADDED_LATER.items():

@@ -42,8 +42,11 @@ def candidates(description: DatasetConfig, dirs: Sequence[Path]) -> list[Path]:
     greedy = description.source in _GREEDY
     found: list[Path] = []
     for folder in dirs:
-        found += [folder / Path(place).expanduser() for place in description.places if not Path(place).is_absolute()]
-        if not (greedy and folder.resolve() in general) and folder.resolve() != Path().resolve():
+        named = [folder / Path(place).expanduser() for place in description.places if not Path(place).is_absolute()]
+        found += named
+        # A source that takes any images would read those of another data set where its own place is empty.
+        is_general = greedy and (folder.resolve() in general or any(place.exists() for place in named))
+        if not is_general and folder.resolve() != Path().resolve():
             found.append(folder)
     if any(folder.resolve() in general for folder in dirs):
         found += [Path(place).expanduser() for place in description.places if Path(place).expanduser().is_absolute()]

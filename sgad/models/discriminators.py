@@ -12,7 +12,7 @@ from sgad.models.generators import LARGE, Shape, neuron_of
 from sgad.snn.convolutions import convolve
 from sgad.snn.encoders import encode
 from sgad.snn.layers import Spiking, StepBatchNorm, commit_statistics
-from sgad.snn.neurons import readout_weights
+from sgad.snn.neurons import NEGATIVE_SLOPE, readout_weights
 from sgad.snn.segments import States, run_in_segments
 
 #: Potentials that one pass of the SGAN critic leaves to the next: those of its spiking layer and of its integrator.
@@ -128,7 +128,7 @@ class SganDiscriminator(nn.Module):
         steps = _steps_of(x, self.steps)
         currents = self.linear1(frames)
         if self.neuron.kind == "leaky_relu":
-            potential, last = self.linear2(functional.leaky_relu(currents, 0.2)).mean(dim=0), None
+            potential, last = self.linear2(functional.leaky_relu(currents, NEGATIVE_SLOPE)).mean(dim=0), None
         else:
             weights = tuple(readout_weights(steps, self.neuron.tau))
             before = (None, None) if state is None else state

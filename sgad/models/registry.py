@@ -20,6 +20,9 @@ from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shap
 from sgad.models.storage import unpack
 from sgad.snn.layers import StepBatchNorm
 
+#: The one key of a weights file's metadata: several would stand in another order each time.
+HEADER = "header"
+
 Builder = Callable[[RunConfig, Shape], nn.Module]
 
 GENERATORS: dict[str, Builder] = {"sgan": SganGenerator, "swgan": SwganGenerator, "sgad": SgadGenerator}
@@ -76,9 +79,6 @@ def build_discriminator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
                 if isinstance(part, nn.Linear | nn.Conv2d):
                     # Each weight over its largest singular value (Miyato et al. 2018), one power iteration a pass.
                     spectral_norm(part)
-        # Recomputed segments would go on with the power iteration and see other weights.
-        if isinstance(module, Discriminator):
-            module.memory = "normal"
     return module
 
 
@@ -96,9 +96,6 @@ def _build(kind: str, name: str, config: RunConfig, shape: Sequence[int]) -> nn.
         for part in module.modules():
             if isinstance(part, StepBatchNorm):
                 part.is_shared = True
-        # A segment of the steps does not know the statistics of all.
-        if isinstance(module, Generator | Discriminator):
-            module.memory = "normal"
     return module
 
 
@@ -188,7 +185,9 @@ def _read_network(path: Path) -> tuple[dict[str, Tensor], RunConfig, Shape]:
         raise InputError(f"{path} does not exist; train the run first")
     try:
         with safe_open(path, framework="pt") as stream:
-            header: dict[str, Any] = stream.metadata() or {}
+            found: dict[str, Any] = stream.metadata() or {}
+            # Files written before this key existed have one key a value.
+            header = json.loads(found[HEADER]) if HEADER in found else found
             tensors = unpack({name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118 - not a mapping
         config = RunConfig.model_validate_json(header["config"])
         channels, height, width = json.loads(header["shape"])

@@ -10,7 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "snakemake")
+PACKAGES = ("sgad", "safetensors", "torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "snakemake")
 
 
 @cache

@@ -16,7 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sgad.errors import InputError, RunFailure
+from sgad.models.registry import HEADER
 from sgad.runs.files import atomic_write, sha256_of, write_failure, write_json
+from sgad.training.authors_weights import our_names
 
 FOLDER = "checkpoints"
 
@@ -85,11 +87,14 @@ def _records(folder: Path) -> list[Path]:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors as safetensors, atomically; the metadata are strings in the file's header."""
+    """Write tensors as safetensors, atomically; the metadata are strings, kept as one JSON object in the file's header.
+
+    One, because several would stand in another order each time, and equal trainings would give unequal files.
+    """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
         try:
-            save_file(contiguous, temporary, metadata=dict(metadata or {}))
+            save_file(contiguous, temporary, metadata={HEADER: json.dumps(dict(metadata or {}), sort_keys=True)})
         except SafetensorError as error:
             # What it says where the disk is full; it is no OSError.
             raise write_failure(path, error) from error
@@ -137,7 +142,10 @@ def load_initial_weights(path: Path, generator: nn.Module, discriminator: nn.Mod
 def _authors_parts(path: Path) -> dict[str, dict[str, Tensor]]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        return {"generator": content["model_state_dict_G"], "discriminator": content["model_state_dict_D"]}
+        return {
+            "generator": our_names(content["model_state_dict_G"], "generator"),
+            "discriminator": our_names(content["model_state_dict_D"], "discriminator"),
+        }
     except Exception as error:  # torch.load raises many kinds on a hostile or broken file
         first = (str(error).splitlines() or [""])[0]
         raise InputError(

@@ -86,10 +86,12 @@ def _seen_by_training(module: nn.Module) -> Iterator[None]:
     for part, _ in before:
         # Only batch norm: spectral norm in training mode would go on with its power iteration.
         part.training = isinstance(part, StepBatchNorm)
-    with statistics_frozen(module), record_activity(module):
-        yield
-    for part, was_training in before:
-        part.training = was_training
+    try:
+        with statistics_frozen(module), record_activity(module):
+            yield
+    finally:
+        for part, was_training in before:
+            part.training = was_training
 
 
 @torch.no_grad()

@@ -224,7 +224,10 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
             if stopping and not last:
                 where = f"stopped by {stop.name} at step {state.step} of {state.total}"
                 raise Interrupted(f"{title} {where}; the same command goes on from there")
-    speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
+    if first_step == state.total:
+        # Killed after the last checkpoint: the networks are done, but nobody has looked at them.
+        health = measure_health(state.networks.generator, state.networks.discriminator, state.probe)
+    speed = config.batch_size * state.step / max(state.seconds, 1e-9)
     status, reason = health.verdict()
     return Outcome(state.step, status, reason, state.seconds, state.sessions, speed)
 

@@ -115,6 +115,11 @@ def _require_fit(config: RunConfig, prepared: Prepared) -> None:
             f"{manifest.name} was prepared with time_bins {manifest.time_bins}, the run wants time_steps"
             f" {config.time_steps}; set time_bins in its description and prepare it again"
         )
+    if manifest.counts["train"] % config.batch_size == 1 and not config.drop_last:
+        raise InputError(
+            f"batch_size {config.batch_size} leaves one of {manifest.counts['train']} training images for the last batch,"
+            " and batch norm needs two; take another batch_size or drop_last: true"
+        )
 
 
 def _finished_record(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
@@ -154,6 +159,7 @@ def _train_locked(
     def note_state(step: int, seconds: float, sessions: int) -> None:
         record.steps, record.seconds, record.sessions = step, round(seconds, 3), sessions
         record.epochs = round(step / batches.steps_per_epoch, 4)
+        record.peak_memory_mb = round(_peak_memory(networks), 1)
         record.write(folder)
 
     def draw_grid(generator: torch.nn.Module, step: int) -> None:
@@ -164,6 +170,11 @@ def _train_locked(
         outcome = train(config, networks, batches, folder, device, resume=request.resume, hooks=hooks)
     except Interrupted as stopped:
         record.status, record.reason = "interrupted", str(stopped)
+        record.write(folder)
+        raise
+    except InputError as error:
+        # Nothing that the same command could resume.
+        record.status, record.reason = "failed", str(error)
         record.write(folder)
         raise
     return _finish(request, record, networks, outcome, batches.steps_per_epoch, shape)
@@ -231,10 +242,19 @@ def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device,
         commit=provenance.commit(),
         config_hash=config.hash(),
         data_hash=prepared.manifest.content_hash,
-        seeds={axis: stream_seed(config.dataset, config.seed, axis, 0) for axis in ("z", "step")},
+        seeds=_seeds(config),
         caption_note=prepared.manifest.caption_note,
         started=_now(),
     )
+
+
+def _seeds(config: RunConfig) -> dict[str, int]:
+    """Return the seed of every random stream of a run: of weights and grids, and of each stream's first step or epoch."""
+    seeds = {axis: stream_seed(config.dataset, config.seed, axis, 0) for axis in ("order", "flip", "z", "step")}
+    seeds["grid"] = stream_seed(config.dataset, config.seed, "grid")
+    for part in ("generator", "discriminator"):
+        seeds[f"initial {part}"] = stream_seed(config.dataset, config.model, config.seed, "initial", part)
+    return seeds
 
 
 def _now() -> str:

@@ -3,11 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from sgad.cli import cli
 from sgad.config.authors import resolve_authors_file
+from sgad.data.description import DatasetConfig
+from sgad.data.prepare import prepare
 from sgad.errors import InputError
+from sgad.runs.record import read_record
 
 COMMON: dict[str, Any] = {
     "save_every": 5,
@@ -87,6 +93,38 @@ def test_each_of_the_six_files_gives_the_papers_run(tmp_path: Path, name: str) -
     assert run.device == "cuda:0"
     if model == "sgad":
         assert config.scoring_mode == changes.get("scoring_mode", "AttentionScoring_1")
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder with a few made-up samples of each data set that the files name, in its own shape."""
+    root = tmp_path_factory.mktemp("stand-ins")
+    draw = np.random.default_rng(0)
+    for name, shape in (("mnist", (1, 28, 28)), ("celeba", (3, 64, 64))):
+        images = draw.integers(0, 256, (6, *shape)).astype(np.uint8)
+        np.savez(root / f"{name}.npz", x_train=images, x_test=images)
+        description = DatasetConfig.model_validate({"name": name, "title": name, "source": "npz"})
+        prepare(description, [root / f"{name}.npz"], root / "data" / name)
+    values = {"base": "digits", "simulated": True, "time_bins": 4, "max_samples": {"train": 6, "test": 2}}
+    events = DatasetConfig.model_validate({"name": "nmnist", "title": "events", "source": "simulated-events", **values})
+    prepare(events, [], root / "data" / "nmnist")
+    return root
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_of_the_six_files_trains(
+    tmp_path: Path, stand_ins: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One update pair of a small batch through the command line, in the networks that the file names."""
+    monkeypatch.chdir(stand_ins)
+    words = [str(write(tmp_path, name)), "--out", str(tmp_path / "run"), "--device", "cpu"]
+    for setting in ("max_steps=1", "batch_size=2", *(() if name == "nmnist_28" else ("time_steps=2",))):
+        words += ["--set", setting]
+    done = CliRunner().invoke(cli, ["train", *words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    record = read_record(tmp_path / "run")
+    assert (record.steps, record.dataset, record.model) == (1, *FILES[name][1:])
+    assert (tmp_path / "run" / "generator.safetensors").is_file()
 
 
 def test_every_key_reaches_the_configuration(tmp_path: Path) -> None:

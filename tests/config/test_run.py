@@ -41,6 +41,12 @@ def test_wrong_values_are_refused(key: str, value: object) -> None:
         make(**{key: value})
 
 
+@pytest.mark.parametrize("other", [{"constraint": "spectral_norm"}, {"batch_norm": "shared"}])
+def test_low_memory_is_refused_where_steps_cannot_be_computed_again(other: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="memory low"):
+        make(memory="low", **other)
+
+
 def test_an_analog_control_has_one_step() -> None:
     with pytest.raises(ValidationError, match="time_steps 1"):
         make(neuron="leaky_relu", time_steps=4)

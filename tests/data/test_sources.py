@@ -167,3 +167,12 @@ def test_reading_files_does_not_import_torch(tmp_path: Path, repository: Path) -
 
     code = "import sys, sgad.data.prepare, sgad.data.loader, sgad.data.show; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=repository, check=False).returncode == 0
+
+
+def test_an_empty_place_is_not_filled_from_beside_it(tmp_path: Path) -> None:
+    """Images of another data set lie in the folder that holds the empty place."""
+    write_folder(tmp_path / "raw" / "other")
+    (tmp_path / "raw" / "mine").mkdir()
+    with pytest.raises(InputError):
+        prepared(tmp_path, tmp_path / "raw", "image-folder", places=["mine"])
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").rglob("manifest.json"))

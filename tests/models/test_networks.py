@@ -14,6 +14,7 @@ from sgad.models.generators import Generated, Generator
 from sgad.models.registry import (
     DISCRIMINATORS,
     GENERATORS,
+    HEADER,
     build_discriminator,
     build_generator,
     fold_batch_norm,
@@ -199,7 +200,7 @@ def test_a_generator_is_loaded_as_it_was_saved(tmp_path):
     config = config_with()
     generator = build_generator(config, GREY).eval()
     header = {"config": config.model_dump_json(), "shape": json.dumps(list(GREY))}
-    save_file(generator.state_dict(), tmp_path / "generator.safetensors", header)
+    save_file(generator.state_dict(), tmp_path / "generator.safetensors", {HEADER: json.dumps(header)})
     loaded, same_config, shape = load_generator(tmp_path)
     z = torch.randn(2, 6)
     assert (same_config, shape) == (config, GREY)
@@ -213,7 +214,7 @@ def test_a_damaged_or_absent_generator_is_refused(tmp_path):
     with pytest.raises(InputError, match="not a whole generator file"):
         load_generator(tmp_path)
     header = {"config": config_with().model_dump_json(), "shape": json.dumps(list(GREY))}
-    save_file({"linear1.weight": torch.zeros(2, 2)}, tmp_path / "generator.safetensors", header)
+    save_file({"linear1.weight": torch.zeros(2, 2)}, tmp_path / "generator.safetensors", {HEADER: json.dumps(header)})
     with pytest.raises(InputError, match="does not hold the generator"):
         load_generator(tmp_path)
 

@@ -8,7 +8,9 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from sgad.config.compose import resolve
 from sgad.errors import InputError, RunFailure, WriteFailure
+from sgad.models.registry import build_discriminator, build_generator
 from sgad.runs.files import _umask
 from sgad.training import checkpoint as module
 from sgad.training.checkpoint import (
@@ -155,3 +157,63 @@ def test_weights_that_find_no_room_leave_the_old_file(tmp_path: Path, monkeypatc
 def test_others_may_read_the_weights(tmp_path: Path) -> None:
     save_tensors(tmp_path / "x.safetensors", {"x": torch.zeros(2)})
     assert (tmp_path / "x.safetensors").stat().st_mode & 0o444 == 0o444 & ~_umask()
+
+
+#: The names of the release's state dicts, read off its classes, by our model and shape.
+RELEASED = {
+    "sgad": (
+        "fc1 br1.0 fc2 br2.0 conv1.0 conv1.1 conv2.0 conv2.2.scoring_function.W_q conv2.2.scoring_function.W_k",
+        "conv1.0 conv1.1 conv2.0 conv2.1 fc1.0 fc2.0",
+    ),
+    "swgan": ("fc1 br1.0 fc2 br2.0 conv1.0 conv1.1 conv2.0", "conv1.0 conv1.1 conv2.0 conv2.1 fc1.0 fc2.0"),
+    "sgan": ("fc1 br1.0 fc2 br2.0 conv1.0 conv1.1 conv2.0", "net.0 net.2"),
+    "celeba": (
+        "fc1 br1.0 fc2 br2.0 conv1.0 conv1.1 conv2.0 conv2.1 conv3.0 conv3.2.down_sample_net.1"
+        " conv3.2.scoring_function.W_q conv3.2.scoring_function.W_k",
+        "conv1.0 conv1.1 conv2.0 conv2.1 fc1.0 fc2.0",
+    ),
+    "scoring_net": (
+        "fc1 br1.0 fc2 br2.0 conv1.0 conv1.1 conv2.0 conv2.2.scoring_function.dense1 conv2.2.scoring_function.dense2",
+        "conv1.0 conv1.1 conv2.0 conv2.1 fc1.0 fc2.0",
+    ),
+}
+
+
+def released(network: nn.Module, layers: str) -> dict[str, torch.Tensor]:
+    """A network's weights under the release's names, whose layers come in the same order as ours."""
+    ours = network.state_dict()
+    names = dict(zip(dict.fromkeys(key.rpartition(".")[0] for key in ours), layers.split(), strict=True))
+    return {
+        f"{names[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}": torch.rand_like(v.float())
+        for key, v in ours.items()
+    }
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_checkpoint_of_the_release_starts_a_run(tmp_path: Path, name: str) -> None:
+    model, shape = ("sgad", (3, 64, 64)) if name == "celeba" else (name.replace("scoring_net", "sgad"), (1, 28, 28))
+    modes = {"celeba": "AttentionScoring_RGB", "scoring_net": "ScoringNet_1", "sgad": "AttentionScoring_1"}
+    config = resolve(
+        "mnist", model, "paper", settings={"scoring_mode": modes.get(name, "none"), "latent_dim": 3}
+    ).config
+    networks = build_generator(config, shape), build_discriminator(config, shape)
+    source = [released(network, layers) for network, layers in zip(networks, RELEASED[name], strict=True)]
+    states = {
+        "model_state_dict_G": source[0],
+        "model_state_dict_D": source[1],
+        "epoch": 5,
+        "optimizer_state_dict_G": {},
+    }
+    torch.save(states, tmp_path / "release.pth")
+    load_initial_weights(tmp_path / "release.pth", *networks)
+    assert torch.equal(networks[0].linear2.weight, source[0]["fc2.weight"])
+    assert torch.equal(networks[0].norm3.running_var, source[0]["conv1.1.running_var"])
+    last = "net.2.bias" if name == "sgan" else "fc2.0.bias"
+    assert torch.equal(networks[1].linear2.bias, source[1][last])
+
+
+def test_equal_weights_make_equal_files(tmp_path: Path) -> None:
+    header = {"config": "{}", "shape": "[1]", "sgad": "1", "more": "2"}
+    for index in range(6):
+        save_tensors(tmp_path / f"{index}.safetensors", {"a": torch.ones(3), "b": torch.zeros(2)}, header)
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1

@@ -15,9 +15,10 @@ import torch
 
 from sgad.cli import main
 from sgad.config.compose import resolve
+from sgad.data.prepared import load_prepared
 from sgad.errors import InputError, Interrupted
 from sgad.runs.record import RunRecord, read_record
-from sgad.training import loop
+from sgad.training import loop, run
 from sgad.training.checkpoint import FOLDER, load_tensors
 from sgad.training.history import read_rows
 from sgad.training.run import TrainRequest, choose_device, held_device, record_failure, train_run
@@ -64,6 +65,9 @@ def test_a_training_leaves_all_its_files(digits: Path, tmp_path: Path) -> None:
     assert record == read_record(tmp_path)
     assert record.engine == "torch" and record.commit is not None and record.seconds > 0
     assert "digits (scikit-learn), not MNIST" in record.caption_note
+    assert {"order", "z", "grid", "initial generator", "initial discriminator"} <= record.seeds.keys()
+    assert len(set(record.seeds.values())) == len(record.seeds)
+    assert {"sgad", "torch", "safetensors"} <= record.versions.keys() and record.peak_memory_mb > 0
     rows = read_rows(tmp_path / "history.csv")
     assert [row["step"] for row in rows] == ["2", "4", "6"]
     assert all(np.isfinite(float(row["loss_generator"])) for row in rows)
@@ -166,6 +170,26 @@ def test_dead_neurons_are_a_collapse(digits: Path, tmp_path: Path) -> None:
     record = train(digits, tmp_path, threshold=1e6)
     assert record.status == "collapsed"
     assert "no spikes in" in record.reason
+
+
+def test_a_dead_run_that_is_killed_at_its_end_stays_dead(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last checkpoint is written, the process dies, and the next one has no step left to look at."""
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_finish", lambda *given: (_ for _ in ()).throw(OSError("killed")))
+        with pytest.raises(OSError, match="killed"):
+            train(digits, tmp_path, threshold=1e6)
+    record = train(digits, tmp_path, threshold=1e6)
+    assert (record.status, record.steps, record.sessions) == ("collapsed", 6, 2)
+    assert record.images_per_second > 0
+
+
+def test_a_last_batch_of_one_is_refused_at_the_door(digits: Path, tmp_path: Path) -> None:
+    count = load_prepared(digits).manifest.counts["train"]
+    with pytest.raises(InputError, match=f"batch_size {count - 1} leaves one of {count} training images"):
+        train(digits, tmp_path / "run", batch_size=count - 1)
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_a_failure_is_recorded_for_the_tables(digits: Path, tmp_path: Path) -> None:

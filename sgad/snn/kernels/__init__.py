@@ -53,6 +53,7 @@ def is_periodic(x: Tensor, scan: Scan, kernel: str) -> bool:
     """Return whether `sgad.snn.kernels.periodic` can do a layer with these currents, from potential 0.
 
     It runs on CPUs, for currents that are the same at every step; periods up to 255 fit the byte that they are kept in.
+    Currents are taken to be finite: with an infinite one, the definition fires once and then holds no number.
     """
     return kernel == "numba" and len(x) == 1 and scan.steps <= 255 and not scan.weights and not scan.keep_state
 
