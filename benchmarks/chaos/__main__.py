@@ -31,7 +31,7 @@ SUITE: dict[str, tuple[int, Fault, str, str]] = {
     "two-writers": (4, faults.two_writers, "two processes on one run folder", "the second waits, or takes over from a dead one"),
     "changed": (2, faults.changed_configuration, "configuration changed after a kill", "old checkpoint refused, started afresh"),
     "read-only": (2, faults.read_only_data, "data on a read-only mount", "trains all the same"),
-    "orphan": (1, orphan, "Snakemake killed, its training lives on", "restarted Snakemake waits for it; one session wrote"),
+    "orphan": (1, orphan, "Snakemake killed, its training lives on", "restarted Snakemake waits for it (weights not compared)"),
 }  # fmt: skip
 
 
