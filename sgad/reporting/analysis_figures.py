@@ -22,16 +22,18 @@ Panel = tuple[str, str, str, str]
 def model_labels(frame: "pd.DataFrame") -> dict[tuple[str, str], str]:
     """Return a label for each model and variant: the variant's name only where a model has several."""
     models = models_of(frame)
-    names = [model for model, _ in models]
-    return {
-        (model, variant): label_of("model", model) + (f" ({_short(variant)})" if names.count(model) > 1 else "")
-        for model, variant in models
-    }
+    variants: dict[str, list[str]] = {}
+    for model, variant in models:
+        variants.setdefault(model, []).append(variant)
+    return {(model, variant): label_of("model", model) + _named(variant, variants[model]) for model, variant in models}
 
 
-def _short(variant: str) -> str:
-    """Name a variant by what it changes: "claims+time_steps=1" is "time_steps=1"."""
-    return variant.partition("+")[2] or variant
+def _named(variant: str, others: Sequence[str]) -> str:
+    """Name a variant among those of its model: by what it changes, where all of them change one recipe."""
+    if len(others) == 1:
+        return ""
+    recipes = {other.partition("+")[0] for other in others}
+    return f" ({variant.partition('+')[2] or variant if len(recipes) == 1 else variant})"
 
 
 def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Panel], x_label: str) -> "Figure | None":

@@ -27,7 +27,8 @@ class Shown:
     group: str = ""
 
 
-YARDSTICKS = {"classifier": "CFD", "fad_eval": "FAD (eval)", "pixels": "pixel W1"}
+PIXELS = "pixels"
+YARDSTICKS = {"classifier": "CFD", "fad_eval": "FAD (eval)", PIXELS: "pixel W1"}
 _GAPS = {
     "critic_to_shown": "critic against shown",
     "critic_to_data": "critic against data",
@@ -54,14 +55,17 @@ def domain_gap_columns(frame: "pd.DataFrame") -> list[Shown]:
 def temporal_gap_columns(frame: "pd.DataFrame") -> list[Shown]:
     """Quality at each step, change between steps, weight of the new frame."""
     last = int(frame["position"].max()) if frame["position"].notna().any() else 0
+    # By the data set's classifiers, or what there is instead.
+    part = next((name for name in ("classifier", "fad_eval") if (frame["part"] == name).any()), PIXELS)
+    label, decimals = YARDSTICKS[part], _DECIMALS[part]
     steps = [
-        Shown(f"t = {step}", "step_to_data", "classifier", position=float(step), group="CFD to data")
+        Shown(f"t = {step}", "step_to_data", part, decimals, position=float(step), group=f"{label} to data")
         for step in range(1, last + 1)
     ]
     return [
         Shown("temporal inconsistency", "temporal_inconsistency", "pixels", 4),
         Shown("clips of data", "clip_change", "data", 4),
-        Shown("CFD between neighbours", "neighbour_distance", "classifier"),
+        Shown(f"{label} between neighbours", "neighbour_distance", part, decimals),
         *steps,
         *[
             Shown(f"t = {step}", "new_share", "", 3, position=float(step), group="weight b of the new frame")
