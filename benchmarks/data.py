@@ -157,7 +157,7 @@ def as_table(rows: list[dict[str, Any]]) -> str:
 
 def _cell(row: dict[str, Any], key: str) -> str:
     value = row.get(key)
-    return "–" if value is None else f"{value:,.0f}"
+    return "–" if value is None else f"{value:,.1f}" if key == "ratio" else f"{value:,.0f}"
 
 
 def main() -> None:
