@@ -19,12 +19,12 @@ PICTURED = 8
 
 
 def analyse_temporal_gap(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:
-    """Return the temporal gap of a run, and draw its first samples through time into steps.png."""
+    """Return the temporal gap of a run, and draw its first samples through time into through-time.png."""
     made = subject.made
     real = subject.clips()
     # Of events, each step has its own data: the real frames of that step.
     data = real.swapaxes(0, 1) if real.ndim == 5 else real[None]
-    save_strip(subject.folder / "steps.png", made.steps)
+    save_strip(subject.folder / "through-time.png", made.steps)
     return temporal_gap(made.steps, data, yardsticks) + share_findings(made.shares)
 
 

@@ -307,7 +307,7 @@ def _pictures_figure(stored: Stored, dataset: str, suffix: str, columns: int) ->
 
 def time_steps_figure(stored: Stored, dataset: str) -> "Figure | None":
     """Samples through time."""
-    return _pictures_figure(stored, dataset, "steps", 5)
+    return _pictures_figure(stored, dataset, "through-time", 5)
 
 
 def interpolations_figure(stored: Stored, dataset: str) -> "Figure | None":

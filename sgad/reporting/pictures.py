@@ -13,7 +13,7 @@ STEP_PIXELS = 256
 STEPS_KEPT = 12
 GIF_BYTES = 1_500_000
 #: What follows a run's name in grids/, beside its pictures over training.
-ENDINGS = (".png", ".gif", "-steps.png", "-real.gif", "-interpolation.png", "-neighbours.png")
+ENDINGS = (".png", ".gif", "-steps.png", "-real.gif", "-interpolation.png", "-neighbours.png", "-through-time.png")
 
 
 def collect_pictures(
@@ -33,7 +33,7 @@ def collect_pictures(
     Returns
     -------
     The files written: NAME.png, NAME.gif, NAME-steps.png, NAME/step-000500.webp (small and lossy), and what the analyses
-    drew: NAME-interpolation.png, NAME-neighbours.png, NAME-real.gif.
+    drew: NAME-interpolation.png, NAME-neighbours.png, NAME-through-time.png, NAME-real.gif.
     """
     written: list[Path] = []
     for name, run_folder in runs:
@@ -41,7 +41,7 @@ def collect_pictures(
         written += _shrunk(run_folder / "steps.png", folder / f"{name}-steps.png", 2 * GRID_PIXELS)
         written += _copied(run_folder / "sample.gif", folder / f"{name}.gif")
         written += _copied(run_folder / "real.gif", folder / f"{name}-real.gif")
-        for drawn in ("interpolation", "neighbours"):
+        for drawn in ("interpolation", "neighbours", "through-time"):
             written += _shrunk(run_folder / f"{drawn}.png", folder / f"{name}-{drawn}.png", 2 * GRID_PIXELS)
         if name in detailed:
             for path in _spread(sorted((run_folder / "grids").glob("step-*.png"))):

@@ -45,7 +45,7 @@ def test_every_analysis_leaves_rows_and_pictures(run: Path, digits: Path, tmp_pa
     absent = {row["status"] for row in rows if row["status"] != "computed"}
     assert "not computed: classifier absent; sgad classifier digits" in absent
     assert "not computed: the run makes still images" in absent
-    for name in ("steps.png", "interpolation.png", "neighbours.png"):
+    for name in ("through-time.png", "interpolation.png", "neighbours.png"):
         assert (run / name).stat().st_size > 100
     # Direct encoding, static images: the critic is shown what a person is shown, at both steps.
     gaps = [float(row["value"]) for row in rows if (row["quantity"], row["part"]) == ("critic_to_shown", "pixels")]
