@@ -32,6 +32,10 @@ FLAGS = [
 ]  # fmt: skip
 
 
+#: Milliseconds that a page may take to do what is expected of it.
+PATIENCE = 120_000
+
+
 @dataclass
 class Visit:
     """An open page, and what it said and asked for since it was opened."""
@@ -85,18 +89,27 @@ def large_report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield opened
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def open_page(browser: "Browser") -> Iterator["Opener"]:
     opener = Opener(browser)
     yield opener
+    opener.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: "Browser", report: Path) -> Iterator["Page"]:
+    """Return a page that the tests of a module share; each reloads it."""
+    opener = Opener(browser)
+    yield opener(report).page
     opener.close()
 
 
@@ -111,6 +124,9 @@ class Opener:
         context = self.browser.new_context(
             color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
         )
+        # A busy machine is no reason to fail.
+        context.set_default_timeout(PATIENCE)
+        context.set_default_navigation_timeout(PATIENCE)
         self.contexts.append(context)
         visit = Visit(context.new_page())
         visit.page.on("console", lambda message: visit.complaints.append(f"{message.type}: {message.text}"))

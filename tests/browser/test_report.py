@@ -7,15 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 #: All pictures that are meant to be seen now.
 SHOWN = "[...document.images].filter((image) => image.offsetParent !== null)"
-
-
-@pytest.fixture(scope="module")
-def page(open_page, report: Path) -> Page:
-    return open_page(report).page
 
 
 def scroll_through(page: Page) -> None:
@@ -100,23 +95,32 @@ def test_paper_shows_every_seed_and_no_buttons(open_page, report: Path) -> None:
 
 
 def test_it_stays_quick_with_500_runs(open_page, large_report: Path) -> None:
-    """Seconds as a reader waits for them; limits leave room for a busy machine of two cores."""
+    """Seconds that the page's thread works, so that other work on the machine does not count."""
     page = open_page(large_report).page
-    timing = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000
-    clock = """(action) => {
-        const start = performance.now();
-        action();
-        document.body.offsetHeight;  // asks for a layout, which is part of what one waits for
-        return performance.now() - start;
-    }"""
-    sort = page.evaluate(f"({clock})(() => document.querySelectorAll('#run-table thead button')[3].click())") / 1000
-    page.evaluate("document.querySelector('#find').value = 'sgad mnist'")
-    find = page.evaluate(f"({clock})(() => document.querySelector('#find').dispatchEvent(new Event('input')))") / 1000
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def worked() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+    def seconds(action: str) -> float:
+        before = worked()
+        page.evaluate(f"() => {{ {action}; document.body.offsetHeight; }}")
+        return worked() - before
+
+    page.reload()
+    # If Chromium went on counting, the first opening is in it, too: never less than one.
+    opened = worked()
+    sort = seconds("document.querySelectorAll('#run-table thead button')[3].click()")
+    find = seconds(
+        "const find = document.querySelector('#find'); find.value = 'sgad mnist'; find.dispatchEvent(new Event('input'))"
+    )
     expect(page.locator("#found")).to_have_text("84 of 504 runs")
     megabytes = large_report.stat().st_size / 1e6
-    print(f"504 runs: {megabytes:.1f} MB, opened in {timing:.2f} s, sorted in {sort:.3f} s, filtered in {find:.3f} s")
+    print(f"504 runs: {megabytes:.1f} MB, opened in {opened:.2f} s, sorted in {sort:.3f} s, filtered in {find:.3f} s")
     assert megabytes < 20
-    assert timing < 10 and sort < 1 and find < 0.5
+    assert opened < 8 and sort < 1 and find < 0.5
 
 
 def test_hostile_names_are_shown_as_text(page: Page) -> None:
@@ -196,7 +200,7 @@ def test_the_evolution_plays_to_the_end(page: Page) -> None:
     button = article.get_by_role("button", name="Play")
     button.click()
     expect(article.get_by_role("button", name="Stop")).to_be_visible()
-    expect(article.locator("output")).to_have_text("final samples", timeout=15_000)
+    expect(article.locator("output")).to_have_text("final samples", timeout=120_000)
     expect(article.get_by_role("button", name="Play")).to_be_visible()
 
 
