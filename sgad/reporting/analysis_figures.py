@@ -181,8 +181,17 @@ def energy_figure(stored: Stored, dataset: str) -> "Figure | None":
         return None
     labels = model_labels(frame)
     height = 0.75 + 0.24 * len(labels)
+    longest = max(12, *(len(label) for label in labels.values()))
     figure, axes = new_figure(
-        1, 2, PAGE, height, left=0.2, right=0.985, bottom=0.38 / height, top=1 - 0.42 / height, wspace=0.08
+        1,
+        2,
+        PAGE,
+        height,
+        left=0.05 + 0.0085 * longest,
+        right=0.985,
+        bottom=0.38 / height,
+        top=1 - 0.42 / height,
+        wspace=0.08,
     )
     for ax, network in zip(axes[0], ("generator", "critic"), strict=True):
         for row, (model, variant) in enumerate(labels):

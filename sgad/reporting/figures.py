@@ -47,6 +47,8 @@ HEALTH = {
     "diversity": "diversity of images",
 }
 MAX_SEEDS_SHOWN = 3
+#: Models and variants side by side of which all are shown, whether or not they have pictures.
+MOST_CELLS = 8
 MAX_STEPS_SHOWN = 6
 
 
@@ -196,7 +198,7 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
     runs = stored.runs[stored.runs["dataset"] == dataset]
     seeds = sorted(runs["seed"].unique())[:MAX_SEEDS_SHOWN]
     cells = list(dict.fromkeys((run.model, run.variant) for run in rows_of(runs)))
-    labels = list(dict.fromkeys(label_runs(runs)))
+    labels = dict(zip(cells, dict.fromkeys(label_runs(runs)), strict=True))
     status = {(run.model, run.variant, run.seed): run.status for run in rows_of(runs)}
     pictures = {
         key: _picture(stored.folder / "grids" / f"{run_name(dataset, *key)}.png")
@@ -204,13 +206,19 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
     }
     if all(picture is None for picture in pictures.values()):
         return None
+    if len(cells) > MOST_CELLS:
+        # How the others ended stands in the table of runs.
+        cells = [cell for cell in cells if any(pictures[*cell, seed] is not None for seed in seeds)]
     figure, axes = _picture_sheet(len(seeds), len(cells))
     for row, seed in enumerate(seeds):
         for column, cell in enumerate(cells):
             key = (*cell, seed)
             _show(axes[row][column], pictures[key], status.get(key, "not listed"))
             if row == 0:
-                axes[row][column].set_title(labels[column])
+                # Long names of many variants are broken, so that they do not run into each other.
+                narrow = len(cells) > MOST_CELLS
+                title = labels[cell].replace("+", "\n+").replace(" (", "\n(") if narrow else labels[cell]
+                axes[row][column].set_title(title, fontsize=4 if narrow else None)
         axes[row][0].set_ylabel(f"seed {seed}")
     return figure
 
