@@ -31,7 +31,7 @@ def analyse(
     device: str,
     threads: int,
 ) -> None:
-    r"""Look at the trained run in RUN_FOLDER; write analyses/NAME.csv and pictures into it.
+    """Look at the trained run in RUN_FOLDER; write analyses/NAME.csv and pictures into it.
 
     Analyses: domain_gap, temporal_gap, energy, events, latent_space, alignment (docs/claims.md).
 

@@ -123,7 +123,8 @@ def test_configurations(amount: str, tmp_path: Path, repository: Path, capsys: p
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    # Trainings of other tests in this process flush subnormal numbers, and hypothesis refuses to draw them then.
+    st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )

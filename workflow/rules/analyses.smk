@@ -12,7 +12,7 @@ rule neurons:
         mem_mb=1000,
         runtime=5,
     params:
-        data=DATA,
+        data=subpath(input[0], ancestor=2),
     shell:
         "sgad neurons {wildcards.dataset} --data {params.data:q} --out {output:q} > {log} 2>&1"
 
