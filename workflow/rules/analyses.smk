@@ -39,7 +39,7 @@ rule analyse:
         analyses=",".join(EXPERIMENT.analyses),
     params:
         folder=subpath(input.record, parent=True),
-        data=DATA,
+        data=subpath(input.classifier, ancestor=3),
         number=min(EXPERIMENT.num_samples, 1000),
         neurons=lambda wildcards, input: f"--neurons {shlex.quote(str(input.neurons))}" if input.neurons else "",
     shell:
