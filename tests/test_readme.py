@@ -103,7 +103,17 @@ def test_links_and_pictures_lead_somewhere(readme: str, repository: Path) -> Non
 @pytest.fixture
 def clone(tmp_path: Path, repository: Path) -> Path:
     """Return a folder that looks like a fresh clone with an activated environment."""
-    for name in ("Snakefile", "Makefile", "workflow", "profiles", "configs", "README.md"):
+    names = (
+        "Snakefile",
+        "Makefile",
+        "pyproject.toml",
+        "constraints.txt",
+        "workflow",
+        "profiles",
+        "configs",
+        "README.md",
+    )
+    for name in names:
         (tmp_path / name).symlink_to(repository / name)
     for name in ("results/experiments", "zoo"):
         shutil.copytree(repository / name, tmp_path / name)
