@@ -1,5 +1,6 @@
 """`sgad export`: a run becomes a folder of the zoo: small weights, configuration, record, picture and card."""
 
+import csv
 import json
 import shutil
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def export_run(run: Path, out: Path) -> Change:
     packed = load(out)
     change = Change.between(before, packed.sample(COMPARED_IMAGES))
     preview = _draw_preview(out, packed)
-    write_text(out / "README.md", _card(out, config, shape, record, change, preview))
+    write_text(out / "README.md", _card(out, config, shape, record, change, preview, energy_of(run)))
     return change
 
 
@@ -98,7 +99,28 @@ def _draw_preview(out: Path, packed: Pretrained) -> str:
     return "preview.png"
 
 
-def _card(out: Path, config: RunConfig, shape: Shape, record: RunRecord, change: Change, preview: str) -> str:
+def energy_of(run: Path) -> dict[str, float]:
+    """Return what `sgad analyse --analyses energy` found for one image of the run's generator; empty if it did not run.
+
+    synaptic_operations, multiply_accumulates, energy_nanojoule, analog_energy_nanojoule.
+    """
+    path = run / "analyses" / "energy.csv"
+    if not path.is_file():
+        return {}
+    with open(path, encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row.get("part") == "generator/all" and row.get("value")]
+    return {row["quantity"]: float(row["value"]) for row in rows}
+
+
+def _card(
+    out: Path,
+    config: RunConfig,
+    shape: Shape,
+    record: RunRecord,
+    change: Change,
+    preview: str,
+    energy: dict[str, float],
+) -> str:
     data = _description(config.dataset)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -120,7 +142,7 @@ def _card(out: Path, config: RunConfig, shape: Shape, record: RunRecord, change:
         stands_for=label_of("dataset", data.substitute_for) if data and data.substitute_for else "",
         note=_note(config.variant),
         measures=_measures(out / "metrics.json"),
-        energy=None,
+        energy=energy,
         change=change,
         megabytes=(out / "generator.safetensors").stat().st_size / 1e6,
     )

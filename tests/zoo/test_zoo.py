@@ -166,3 +166,16 @@ def test_the_models_that_come_with_the_repository(repository: Path, tmp_path: Pa
     images = sgad.load(folder).sample(32)
     assert images.shape == (32, 1, 28, 28)
     assert images.max() > 200 and images.mean(axis=(1, 2, 3)).std() > 2, "neither noise nor one image"
+
+
+def test_a_card_tells_the_energy_that_was_estimated(tmp_path: Path) -> None:
+    lines = ["analysis,quantity,part,value", "energy,synaptic_operations,generator/all,3868912.28"]
+    lines += ["energy,multiply_accumulates,generator/all,1822816.0", "energy,energy_nanojoule,generator/all,11866.97"]
+    lines += ["energy,analog_energy_nanojoule,generator/all,55923.0", "energy,energy_nanojoule,critic/all,1.0"]
+    run = run_folder(tmp_path / "run")
+    (run / "analyses").mkdir()
+    (run / "analyses" / "energy.csv").write_text("\n".join(lines) + "\n")
+    export_run(run, tmp_path / "zoo" / "small")
+    card = (tmp_path / "zoo" / "small" / "README.md").read_text()
+    assert "3,868,912 synaptic operations" in card
+    assert "11.9 µJ" in card and "55.9 µJ" in card
