@@ -13,12 +13,12 @@ rule collect:
         [run_files(f"analyses/{name}.csv") for name in EXPERIMENT.analyses],
         [f"{EXPERIMENT_DIR}/baselines/{key}.json" for key in DATASETS if EXPERIMENT.baselines],
     output:
+        **({"analyses": f"{EXPERIMENT_DIR}/analyses.csv"} if EXPERIMENT.analyses else {}),
         metrics=f"{EXPERIMENT_DIR}/metrics.csv",
         runs=f"{EXPERIMENT_DIR}/runs.csv",
         histories=f"{EXPERIMENT_DIR}/histories.csv",
         captions=f"{EXPERIMENT_DIR}/captions.json",
         provenance=f"{EXPERIMENT_DIR}/provenance.json",
-        **({"analyses": f"{EXPERIMENT_DIR}/analyses.csv"} if EXPERIMENT.analyses else {}),
     log:
         f"logs/collect/{EXPERIMENT.name}.log",
     params:
