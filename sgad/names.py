@@ -6,8 +6,6 @@ A key is spelt the same in configurations, file names, CSV files and code; only 
 from dataclasses import dataclass
 from typing import Literal
 
-RUN_STATUSES = ("completed", "diverged", "collapsed", "interrupted", "failed", "running", "absent")
-
 MODEL_LABELS = {
     "sgan": "SGAN",
     "swgan": "SWGAN",

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from sgad.errors import InputError, nearest
 
-KINDS = ("datasets", "models", "variants", "experiments")
-
 
 def config_folders() -> list[Path]:
     """Return the folders searched, first match wins: $SGAD_CONFIGS, ./configs, the repository's configs/."""
