@@ -11,6 +11,7 @@ from sgad.errors import InputError
 from sgad.models.decoding import decode, scoring_layers
 from sgad.snn.convolutions import upconvolve
 from sgad.snn.encoders import encode
+from sgad.snn.kernels import Scan, is_periodic
 from sgad.snn.layers import Spiking, StepBatchNorm, commit_statistics
 from sgad.snn.neurons import Neuron, leaky_step, readout_weights
 from sgad.snn.segments import States, run_in_segments
@@ -130,25 +131,45 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, States]:
         after: States = []
         x = self.linear1(x)
+        if self._only_samples(x, steps, keep_state):
+            from sgad.snn.kernels.events import sample_pixels
+
+            deconvolutions = [self.deconv(index) for index in range(1, self.num_deconvs + 1)]
+            pixels = sample_pixels(
+                x, self.linear2, deconvolutions, self.base, Scan(steps, self.neuron, weights=weights)
+            )
+            if pixels is not None:
+                return pixels, after
         for index in range(1, self.num_layers + 1):
             neurons, found = self.get_submodule(f"neurons{index}"), self.get_submodule(f"norm{index}")
             assert isinstance(neurons, Spiking)
             # Folded into the weights, the batch norm is gone.
             norm = found if isinstance(found, StepBatchNorm) else None
+            is_last = index == self.num_layers
             if index == 1:
                 x, state = neurons.into(x, steps, norm, self.linear2, states[0], keep_state)
+            elif is_last and weights is not None:
+                x, state = neurons(x, steps, norm, states[index - 1], weights, keep_state)
+                # A bias at every step, weighted and added up, is the bias times the weights' sum.
+                x = upconvolve(x, self.deconv(index - 1), sum(weights))
+            elif index == 2:
+                x, state = neurons(x, steps, norm, states[1], None, keep_state)
+                x = x.unflatten(2, (BASE_CHANNELS, *self.base)).permute(0, 1, 3, 4, 2)
+                x = upconvolve(x, self.deconv(1), engine=neurons.kernel(x.device))
             else:
-                is_last = index == self.num_layers
-                x, state = neurons(x, steps, norm, states[index - 1], weights if is_last else None, keep_state)
-                if index == 2:
-                    x = x.unflatten(2, (BASE_CHANNELS, *self.base)).permute(0, 1, 3, 4, 2)
-                if weights is not None and is_last:
-                    # A bias at every step, weighted and added up, is the bias times the weights' sum.
-                    x = upconvolve(x, self.deconv(index - 1), sum(weights))
-                else:
-                    x = upconvolve(x, self.deconv(index - 1), engine=neurons.kernel(x.device))
+                x, state = neurons.into(x, steps, norm, self.deconv(index - 1), states[index - 1], keep_state)
             after.append(state)
         return x, after
+
+    def _only_samples(self, x: Tensor, steps: int, keep_state: bool) -> bool:
+        """Return whether spikes may be followed one by one: folded, on a CPU, nobody asks for gradients or activity."""
+        layers = [layer for layer in self.children() if isinstance(layer, Spiking)]
+        return (
+            not torch.is_grad_enabled()
+            and not any(isinstance(layer, StepBatchNorm) for layer in self.children())
+            and all(layer.activity is None for layer in layers)
+            and is_periodic(x, Scan(steps, self.neuron, keep_state=keep_state), layers[0].kernel(x.device))
+        )
 
     def deconv(self, index: int) -> nn.ConvTranspose2d:
         """Return the transposed convolution number `index`, counted from 1."""

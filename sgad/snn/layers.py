@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import InputError
-from sgad.snn.convolutions import convolve
-from sgad.snn.kernels import Norm, Scan, is_periodic, resolve_engine, scan_layer
+from sgad.snn.convolutions import NARROW, convolve, upconvolve
+from sgad.snn.kernels import Norm, Scan, is_periodic, is_plain, resolve_engine, scan_layer
 from sgad.snn.neurons import NEGATIVE_SLOPE, Neuron
 from sgad.snn.surrogate import surrogate_derivative
+
+Synapse = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 class StepBatchNorm(nn.Module):
@@ -193,30 +195,28 @@ class Spiking(nn.Module):
         x: Tensor,
         steps: int,
         norm: StepBatchNorm | None,
-        synapse: nn.Linear | nn.Conv2d,
+        synapse: Synapse,
         state: Tensor | None = None,
         keep_state: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return what `synapse` makes of the spikes, (T, B, ...), and the last potentials if asked for.
 
-        On a CPU, neurons whose current never changes are not written out step by step: their spikes repeat.
+        On a CPU, two sorts of spikes are never written out: those of neurons whose current never changes, which repeat,
+        and those that become pixels of few channels, which are the largest tensors of all.
         """
-        scan = Scan(steps, self.neuron, self.pool, None, keep_state)
+        scan, kernel = Scan(steps, self.neuron, self.pool, None, keep_state), self.kernel(x.device)
         together = norm is not None and norm.is_shared
-        if state is not None or together or not is_periodic(x, scan, self.kernel(x.device)):
+        if state is not None or together or not _can_fuse(x, synapse, scan, kernel):
             spikes, last = self(x, steps, norm, state, None, keep_state)
-            made: Tensor = synapse(spikes) if isinstance(synapse, nn.Linear) else convolve(spikes, synapse)
-            return made, last
-        from sgad.snn.kernels.periodic import periodic_synapse
-
+            return _through(spikes, synapse, kernel), last
         arguments = None if norm is None else norm.norm()
         images = x[:, :, None, None, :] if x.ndim == 3 else x
         if self.activity is not None:
             self._observe(images, arguments, None, steps)
-        currents, mean, var = periodic_synapse(images, arguments, synapse, scan)
+        made, mean, var = _fused(images, arguments, synapse, scan)
         if norm is not None and mean is not None and var is not None:
             norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
-        return currents, None
+        return made, None
 
     def _analog(self, x: Tensor, steps: int, norm: StepBatchNorm | None, arguments: Norm | None) -> Tensor:
         from sgad.snn.kernels.torch_scan import average_pool, normalise
@@ -258,6 +258,31 @@ class Spiking(nn.Module):
         self.activity.in_window.append(float(inside) / steps)
         if counts is not None:
             self.activity.rates.append(counts / steps)
+
+
+def _can_fuse(x: Tensor, synapse: Synapse, scan: Scan, kernel: str) -> bool:
+    if isinstance(synapse, nn.ConvTranspose2d):
+        return synapse.out_channels <= NARROW and is_plain(scan, kernel)
+    return is_periodic(x, scan, kernel)
+
+
+def _fused(x: Tensor, norm: Norm | None, synapse: Synapse, scan: Scan) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Run neurons and what they feed as one; return that and the batch statistics."""
+    if not isinstance(synapse, nn.ConvTranspose2d):
+        from sgad.snn.kernels.periodic import periodic_synapse
+
+        return periodic_synapse(x, norm, synapse, scan)
+    from sgad.snn.kernels.pixels import pixels_of
+
+    made, mean, var = pixels_of(x, norm, synapse.weight, scan)
+    return made if synapse.bias is None else made + synapse.bias, mean, var
+
+
+def _through(spikes: Tensor, synapse: Synapse, kernel: str) -> Tensor:
+    if isinstance(synapse, nn.Linear):
+        made: Tensor = synapse(spikes)
+        return made
+    return convolve(spikes, synapse) if isinstance(synapse, nn.Conv2d) else upconvolve(spikes, synapse, engine=kernel)
 
 
 @contextlib.contextmanager

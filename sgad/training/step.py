@@ -91,10 +91,14 @@ def update_pair(
     """
     pair = _Pair(config, discriminator, random or torch.Generator(z.device).manual_seed(step))
     is_due = step % config.constraint_interval == 0
+    # The gradients of the pair before need not wait in memory beside this one's activations.
+    optimiser_generator.zero_grad(set_to_none=True)
+    optimiser_discriminator.zero_grad(set_to_none=True)
     for _ in range(config.critic_steps - 1):
         with torch.no_grad():
             other = generate(generator, pair.fresh(z), config, pair.random)
         pair.update_discriminator(optimiser_discriminator, real, other.frames, is_due)
+        optimiser_discriminator.zero_grad(set_to_none=True)
     generated = generate(generator, z, config, pair.random)
     losses, scores_real, scores_fake = pair.update_discriminator(
         optimiser_discriminator, real, generated.frames.detach(), is_due
@@ -170,7 +174,6 @@ class _Pair:
         extra = self._penalty(real, fake, is_due)
         if config.drift_weight > 0:
             extra = extra + config.drift_weight * scores_real.square().mean()
-        optimiser.zero_grad(set_to_none=True)
         loss = loss + extra
         loss.backward()
         optimiser.step()
@@ -196,7 +199,6 @@ class _Pair:
             loss = generator_loss(self.config.objective, scores, is_probability=self.is_probability)
             if generated.extra_loss is not None:
                 loss = loss + generated.extra_loss
-            optimiser.zero_grad(set_to_none=True)
             loss.backward()
         optimiser.step()
         return loss.detach()

@@ -122,6 +122,27 @@ def test_transposed_convolutions_of_all_widths(outputs, factor):
         assert torch.allclose(one, other, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("training", [True, False, None])
+@pytest.mark.parametrize("constant", [True, False])
+def test_neurons_that_make_pixels(outputs, training, constant, monkeypatch):
+    # Two images a part, so that the last part is a shorter one.
+    monkeypatch.setattr("sgad.snn.kernels.pixels.PART", 2 * 4 * 3 * 5 * 7 * 8)
+    norm, synapse = StepBatchNorm(7).double().train(bool(training)), nn.ConvTranspose2d(7, outputs, 4, 2, 1).double()
+    nn.init.uniform_(norm.weight, 0.5, 2.0)
+    holder = nn.ModuleList([synapse] if training is None else [norm, synapse])
+    x = sample((1 if constant else 4, 5, 3, 5, 7)).requires_grad_()
+    results = []
+    for engine in ("numba", "torch"):
+        out, _ = Spiking(Neuron(), engine).into(x, 4, None if training is None else norm, synapse)
+        results.append((out, gradients(holder, out, x), [m.clone() for part in norm._pending for m in part[:2]]))
+        norm._pending.clear()
+    assert results[0][0].shape == (4, 5, 6, 10, outputs)
+    assert len(results[0][2]) == (2 if training else 0)
+    for ours, expected in zip(*[(out, *grads, *moments) for out, grads, moments in results], strict=True):
+        assert torch.allclose(ours, expected, rtol=1e-9, atol=1e-11)
+
+
 def test_convolutions():
     x, layer = sample((2, 3, 9, 8, 4)), nn.Conv2d(4, 6, 5).double()
     expected = layer(x.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).unflatten(0, (2, 3))

@@ -1,5 +1,8 @@
 """Optimisers and learning rates over time."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -21,6 +24,41 @@ def test_rmsprop_has_torchs_defaults_and_adam_the_configured_rates():
     adam, _ = build_optimisers(config_with(optimizer="adam", betas=(0.1, 0.9)), *modules)
     assert isinstance(adam, torch.optim.Adam)
     assert adam.defaults["betas"] == (0.1, 0.9)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("rmsprop", torch.optim.RMSprop), ("adam", torch.optim.Adam)])
+def test_updates_are_torchs_to_the_bit(name, theirs):
+    layers = [nn.Linear(5, 3) for _ in range(2)]
+    layers[1].load_state_dict(layers[0].state_dict())
+    ours, _ = build_optimisers(config_with(optimizer=name, lr_generator=1e-2), layers[0], nn.Linear(1, 1))
+    settings = {"lr": 1e-2, **({"betas": ours.defaults["betas"]} if name == "adam" else {})}
+    optimisers = [ours, theirs(layers[1].parameters(), **settings)]
+    for step in range(5):
+        x = torch.randn(4, 5, generator=torch.Generator().manual_seed(step))
+        for layer, optimiser in zip(layers, optimisers, strict=True):
+            optimiser.zero_grad()
+            layer(x).square().sum().backward()
+            optimiser.step()
+        assert torch.equal(layers[0].weight, layers[1].weight)
+    assert ours.state_dict().keys() == optimisers[1].state_dict().keys()
+    optimisers[1].load_state_dict(ours.state_dict())
+
+
+def test_optimisers_do_not_import_torchs_compiler():
+    code = """
+import sys
+import torch
+from sgad.config.run import RunConfig
+from sgad.training.optimisers import build_optimisers
+layer = torch.nn.Linear(2, 1)
+optimiser, _ = build_optimisers(RunConfig(dataset="mnist", model="sgad"), layer, torch.nn.Linear(1, 1))
+optimiser.zero_grad()
+layer(torch.ones(1, 2)).sum().backward()
+optimiser.step()
+optimiser.load_state_dict(optimiser.state_dict())
+print("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_the_cosine_schedule_is_torchs():

@@ -18,7 +18,17 @@ from sgad.snn.kernels.interface import Norm, Scan, ScanResult
 ENGINES = ("auto", "torch", "numba", "cuda")
 Kernel = Callable[[Tensor, Norm | None, Tensor | None, Scan], ScanResult]
 
-__all__ = ["ENGINES", "Norm", "Scan", "ScanResult", "engine_name", "is_periodic", "resolve_engine", "scan_layer"]
+__all__ = [
+    "ENGINES",
+    "Norm",
+    "Scan",
+    "ScanResult",
+    "engine_name",
+    "is_periodic",
+    "is_plain",
+    "resolve_engine",
+    "scan_layer",
+]
 
 
 def resolve_engine(engine: str, device: torch.device) -> str:
@@ -55,7 +65,12 @@ def is_periodic(x: Tensor, scan: Scan, kernel: str) -> bool:
     It runs on CPUs, for currents that are the same at every step; periods up to 255 fit the byte that they are kept in.
     Currents are taken to be finite: with an infinite one, the definition fires once and then holds no number.
     """
-    return kernel == "numba" and len(x) == 1 and scan.steps <= 255 and not scan.weights and not scan.keep_state
+    return len(x) == 1 and scan.steps <= 255 and is_plain(scan, kernel)
+
+
+def is_plain(scan: Scan, kernel: str) -> bool:
+    """Return whether the CPU kernel may fuse a layer with the one that it feeds: all spikes are wanted, and only they."""
+    return kernel == "numba" and not scan.weights and not scan.keep_state
 
 
 def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan, engine: str = "auto") -> ScanResult:

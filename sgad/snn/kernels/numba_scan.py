@@ -61,7 +61,7 @@ class _Layer(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         moments = layer_moments(x, norm)
         scale, shift = layer_affine(x, norm, moments)
-        out, last = _forward(x, scale, shift, state, scan)
+        out, last = layer_spikes(x, scale, shift, state, scan)
         own = norm is not None and norm.mean is None
         mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
         ctx.save_for_backward(x, weight, state, scale, shift)
@@ -95,11 +95,29 @@ def _all_gradients(
     x: Tensor, weight: Tensor | None, scale: Tensor, shift: Tensor, moments: tuple[Any, Any], own: bool, eps: float,
     scan: Scan, gradient: Tensor, state: Tensor | None, gradient_last: Tensor | None,
 ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:  # fmt: skip
-    to_x, to_state, sums, products = _backward(
+    to_x, to_state, sums, products = scan_gradients(
         x, scale, shift, state, moments[0], scan, gradient, gradient_last, weight is not None
     )
+    to_weight, to_bias = norm_gradients(to_x, x, weight, moments, own, eps, sums, products)
+    return to_x, to_weight, to_bias, to_state
+
+
+def norm_gradients(
+    to_x: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    moments: tuple[Any, Any],
+    own: bool,
+    eps: float,
+    sums: Any,
+    products: Any,
+) -> tuple[Tensor | None, Tensor | None]:
+    """Take the gradient of normalised currents to that of the currents, in place; return those of batch norm's weight, bias.
+
+    `sums` and `products` (T, C) are the gradient and its product with x - mean, summed over images and pixels.
+    """
     if weight is None:
-        return to_x, None, None, to_state
+        return None, None
     invstd = 1.0 / np.sqrt(moments[1] + eps)
     factor = weight.detach().numpy() * invstd
     if own:
@@ -109,7 +127,7 @@ def _all_gradients(
     else:
         to_x *= torch.from_numpy(factor).to(x.dtype)[:, None, None, None]
     to_weight = torch.from_numpy((products * invstd).sum(axis=0)).to(x.dtype)
-    return to_x, to_weight, torch.from_numpy(sums.sum(axis=0)).to(x.dtype), to_state
+    return to_weight, torch.from_numpy(sums.sum(axis=0)).to(x.dtype)
 
 
 def layer_moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
@@ -153,7 +171,10 @@ def _optional(value: Tensor | None, like: Tensor) -> Any:
     return like.new_empty(0, 0, 0, 0).numpy() if value is None else value.detach().contiguous().numpy()
 
 
-def _forward(x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, scan: Scan) -> tuple[Tensor, Tensor | None]:
+def layer_spikes(
+    x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, scan: Scan
+) -> tuple[Tensor, Tensor | None]:
+    """Return the spikes of normalised currents, pooled or weighted over time, and the last potentials if asked for."""
     shape = _out_shape(x, scan)
     out = x.new_empty(shape)
     # At an odd edge, pooling leaves neurons out; nothing ever reads their potentials.
@@ -180,10 +201,11 @@ def _chunks(x: Tensor, pool: int) -> tuple[int, ...]:
     return batch * height, height, width, channels, pool, min(wide, max(width // pool * pool, pool)), channels
 
 
-def _backward(
+def scan_gradients(
     x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, mean: Any, scan: Scan, gradient: Tensor,
     gradient_last: Tensor | None, collect: bool,
 ) -> tuple[Tensor, Tensor | None, Any, Any]:  # fmt: skip
+    """Return the gradients of normalised currents and of the state, and what `norm_gradients` needs if `collect`."""
     odd = x.shape[2] % scan.pool or x.shape[3] % scan.pool
     to_x = torch.zeros_like(x) if odd else torch.empty_like(x)
     to_state = None if state is None else x.new_zeros(state.shape)

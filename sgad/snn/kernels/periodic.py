@@ -23,7 +23,7 @@ class _PeriodicSynapse(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:  # fmt: skip
         moments = scans.layer_moments(x, norm)
         scale, shift = scans.layer_affine(x, norm, moments)
-        counts, entries = _list(x, scale, shift, scan)
+        counts, entries = list_periods(x, scale, shift, scan)
         out = (_linear if weight.ndim == 2 else _convolution)(counts, entries, weight, bias, scan, len(x[0]))
         own = norm is not None and norm.mean is None
         mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
@@ -52,7 +52,8 @@ class _PeriodicSynapse(torch.autograd.Function):
         return to_x, to_norm_weight, to_norm_bias, to_weight, to_bias, None, None
 
 
-def _list(x: Tensor, scale: Tensor, shift: Tensor, scan: Scan) -> tuple[Any, Any]:
+def list_periods(x: Tensor, scale: Tensor, shift: Tensor, scan: Scan) -> tuple[Any, Any]:
+    """Return counts and entries (see `periodic_loops`) of the neurons that fire on currents (1, B, H, W, C)."""
     _, batch, height, width, channels = x.shape
     cells = (batch, height // scan.pool, width // scan.pool)
     counts = np.empty(cells, dtype=np.int32)

@@ -30,7 +30,8 @@ def _add_four(target, one, two, three, four):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _add_listed(target, weights, found, count):  # type: ignore[no-untyped-def]
+def add_listed(target, weights, found, count):  # type: ignore[no-untyped-def]
+    """Add the first `count` rows of `weights` that `found` names to target."""
     index = 0
     while index + 4 <= count:
         _add_four(
@@ -60,7 +61,7 @@ def upconvolution_forward(start, stop, counts, listed, taps, bias, width, out): 
                     i, j = (y + 1 - kh) // 2, (x + 1 - kw) // 2
                     if 0 <= i < height and 0 <= j < width:
                         p = i * width + j
-                        _add_listed(target, taps[kh * 4 + kw], listed[n, p], counts[n, p])
+                        add_listed(target, taps[kh * 4 + kw], listed[n, p], counts[n, p])
 
 
 @_jit
