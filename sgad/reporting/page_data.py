@@ -70,13 +70,10 @@ def samples_of(stored: Stored, dataset: str, pictures: Embedder) -> list[dict[st
         {
             "seed": int(seed),
             "cards": [
-                _card(
-                    stored.folder / "grids",
-                    model,
-                    found.get((model["model"], model["variant"], seed)),
-                    pictures,
-                )
+                _card(stored.folder / "grids", model, found[key], pictures)
                 for model in models
+                # An experiment may list other seeds for other models.
+                if (key := (model["model"], model["variant"], seed)) in found
             ],
         }
         for seed in seeds
@@ -84,16 +81,6 @@ def samples_of(stored: Stored, dataset: str, pictures: Embedder) -> list[dict[st
 
 
 def _card(grids: Path, model: dict[str, Any], run: Any, pictures: Embedder) -> dict[str, Any]:
-    if run is None:
-        return {
-            **model,
-            "status": "not listed",
-            "reason": "",
-            "grid": "",
-            "strip": "",
-            "gif": "",
-            "frames": [],
-        }
     name = run_name(run.dataset, run.model, run.variant, run.seed)
     frames = [
         {"step": int(path.stem.removeprefix("step-")), "source": pictures.address(path)}

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,6 +120,15 @@ def test_a_value_that_is_not_finite_becomes_a_gap(stored: Stored) -> None:
     values = curves_of(spoilt, "digits")["series"][0]["values"]["loss_generator"]
     assert values[:3] == [None, None, None]
     assert script_json(values)
+
+
+def test_a_model_has_no_card_for_a_seed_that_is_not_asked_of_it(stored: Stored) -> None:
+    first = stored.runs.iloc[0]
+    cell = (stored.runs["model"] == first["model"]) & (stored.runs["variant"] == first["variant"])
+    runs = stored.runs[~(cell & (stored.runs["seed"] == first["seed"]))]
+    assert len(runs) < len(stored.runs)
+    page = build_page(replace(stored, runs=runs), summarise(stored.metrics, runs))
+    assert "not listed" not in page
 
 
 def test_pictures_beyond_the_budget_become_links(tmp_path: Path) -> None:
