@@ -48,12 +48,25 @@ def dataset_title(captions: Captions, dataset: str) -> str:
 
 def recipe_note(captions: Captions, variants: list[str]) -> str:
     """Return the experiment's note and each variant shown, with its note where that says more."""
-    notes = {name: captions["variants"].get(name, "") for name in variants}
-    named = [
-        f"variant {name}: {note}" if note and note not in captions["note"] else f"variant {name}"
-        for name, note in notes.items()
-    ]
-    return sentences([captions["note"], *named])
+    named: dict[tuple[str, str], list[str]] = {}
+    for name in variants:
+        note = _beside_name(name, captions["variants"].get(name, ""))
+        key = name.partition("+")[0], "" if note in captions["note"] else note
+        named.setdefault(key, []).append(name)
+    return sentences([captions["note"], *(_recipe(*key, names) for key, names in named.items())])
+
+
+def _beside_name(name: str, note: str) -> str:
+    """Return a variant's note without the changes at its end that its name spells out."""
+    parts = note.split(", ")
+    while parts[-1] and parts[-1] in name.split("+"):
+        parts.pop()
+    return ", ".join(parts)
+
+
+def _recipe(base: str, note: str, names: list[str]) -> str:
+    what = f"variant {names[0]}" if len(names) == 1 else f"variant {base} and what is joined to it by +"
+    return f"{what}: {note}" if note else what
 
 
 def sentences(parts: list[str]) -> str:

@@ -60,7 +60,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
         caption=sentences(
             [
                 f"Mean over seeds; in brackets the difference to the first row, {base}",
-                data_caption(captions, dataset, runs),
+                data_caption(captions, dataset, runs[runs["model"] == model]),
                 protocol_caption(summary, dataset),
             ]
         ),
