@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sgad.config.compose import run_hash
@@ -178,9 +178,8 @@ def _other_tables(place: _Place) -> Iterator[str]:
     """Stored tables that the stored numbers do not give."""
     stored = read_stored(place.results, place.experiment.name)
     with tempfile.TemporaryDirectory() as name:
-        elsewhere = type(stored)(Path(name), stored.metrics, stored.runs, stored.histories, stored.captions)
         try:
-            made = save_tables(elsewhere, place.experiment.tables)
+            made = save_tables(replace(stored, folder=Path(name)), place.experiment.tables)
         except SgadError as error:
             yield str(error)
             return

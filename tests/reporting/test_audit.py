@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sgad.analyses.findings import Finding, write_findings
 from sgad.cli import main
 from sgad.config.compose import resolve_run
 from sgad.config.experiment import ExperimentConfig
@@ -38,7 +39,9 @@ def place(tmp_path: Path, whole: tuple[Path, ExperimentConfig]) -> tuple[Path, E
 def whole(tmp_path_factory: pytest.TempPathFactory, fake: SimpleNamespace) -> tuple[Path, ExperimentConfig]:
     """Two collected runs that belong to the tree's configuration, with data, samples and logs."""
     tmp_path = tmp_path_factory.mktemp("audit")
-    experiment = fake.experiment(datasets=("digits",), models=("sgan", "swgan"), seeds=(0,))
+    experiment = fake.experiment(
+        datasets=("digits",), models=("sgan", "swgan"), seeds=(0,), analyses=("energy",), tables=("results", "energy")
+    )
     fake.write(tmp_path, experiment)
     data = tmp_path / "data/digits"
     (data / "train.npy").write_bytes(b"pixels")
@@ -52,6 +55,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, fake: SimpleNamespace) -> tu
         changes = {"config_hash": config.hash(), "data_hash": content}
         read_record(folder).model_copy(update=changes).write(folder)
         (folder / "config.yaml").write_text(dump_yaml(config.model_dump(mode="json")))
+        energy = Finding(quantity="synaptic_operations", part="generator/all", value=2e6, n=10, protocol="counted")
+        write_findings(folder / "analyses", {"energy": [energy]})
         (folder / "generator.safetensors").write_bytes(key.folder.encode())
         meta = {"weights_sha256": sha256_of(folder / "generator.safetensors")}
         np.savez(folder / "samples.npz", images=np.zeros((1, 1, 2, 2), np.uint8), meta=np.array(json.dumps(meta)))
