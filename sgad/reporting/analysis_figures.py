@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sgad.names import label_of
 from sgad.reporting.analysis_tables import SCORES
-from sgad.reporting.findings import findings, models_of, seen
-from sgad.reporting.plotting import PAGE, dashes, new_figure, palette
+from sgad.reporting.findings import findings, seen
+from sgad.reporting.labels import model_labels
+from sgad.reporting.plotting import PAGE, dashes, legend_columns, new_figure, palette, picture_sheet
 from sgad.reporting.stored import Stored, rows_of, run_name
 
 if TYPE_CHECKING:
@@ -19,23 +19,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 Panel = tuple[str, str, str, str]
 
 
-def model_labels(frame: "pd.DataFrame") -> dict[tuple[str, str], str]:
-    """Return a label for each model and variant: the variant's name only where a model has several."""
-    models = models_of(frame)
-    variants: dict[str, list[str]] = {}
-    for model, variant in models:
-        variants.setdefault(model, []).append(variant)
-    return {(model, variant): label_of("model", model) + _named(variant, variants[model]) for model, variant in models}
-
-
-def _named(variant: str, others: Sequence[str]) -> str:
-    """Name a variant among those of its model: by what it changes, where all of them change one recipe."""
-    if len(others) == 1:
-        return ""
-    recipes = {other.partition("+")[0] for other in others}
-    return f" ({variant.partition('+')[2] or variant if len(recipes) == 1 else variant})"
-
-
 def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Panel], x_label: str) -> "Figure | None":
     """One panel a (quantity, part, title, axis label), one line a model: mean over seeds against position."""
     frame = findings(stored, analysis, dataset)
@@ -45,7 +28,7 @@ def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Pa
     labels = model_labels(frame)
     columns = 2 if len(present) == 4 else min(3, len(present))
     rows = math.ceil(len(present) / columns)
-    per_row = 3
+    per_row = legend_columns(list(labels.values()))
     above = 0.3 + 0.14 * math.ceil(len(labels) / per_row)
     height = above + rows * 1.75 + 0.1
     figure, axes = new_figure(
@@ -276,7 +259,7 @@ def alignment_figure(stored: Stored, dataset: str) -> "Figure | None":
             ax.axhline(float(ceilings.iloc[0]), color="#444444", linestyle=(0, (4, 2)), lw=0.8)
         ax.set_title(title)
         ax.set_xticks(range(len(layers)), layers, rotation=35, ha="right")
-    _legend(figure, list(labels.values()), 4)
+    _legend(figure, list(labels.values()), legend_columns(list(labels.values())))
     return figure
 
 
@@ -293,25 +276,7 @@ def _pictures_figure(stored: Stored, dataset: str, suffix: str, columns: int) ->
         if path.is_file() and label not in found:
             with Image.open(path) as opened:
                 found[label] = opened.convert("RGB")
-    pictures = list(found.items())
-    if not pictures:
-        return None
-    columns = min(columns, len(pictures))
-    rows = math.ceil(len(pictures) / columns)
-    width = (PAGE - 0.1) / columns - 0.08
-    tallest = max(picture.height / picture.width for _, picture in pictures)
-    cell = min(width * tallest, 2.6)
-    height = rows * (cell + 0.22) + 0.05
-    figure, axes = new_figure(
-        rows, columns, PAGE, height, left=0.01, right=0.99, bottom=0.02 / height, top=1 - 0.2 / height,
-        wspace=0.04, hspace=0.22 / cell,
-    )  # fmt: skip
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, (label, picture) in zip(axes.flat, pictures, strict=False):
-        ax.imshow(picture, interpolation="nearest", aspect="equal")
-        ax.set_title(label, fontsize=6.5, pad=2)
-    return figure
+    return picture_sheet(list(found.items()), columns) if found else None
 
 
 def time_steps_figure(stored: Stored, dataset: str) -> "Figure | None":

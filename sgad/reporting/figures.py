@@ -5,17 +5,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgad.names import label_of, metric_info
+from sgad.names import metric_info
 from sgad.reporting.analysis_figures import DRAW_ANALYSIS
 from sgad.reporting.captions import FIGURE_TITLES
+from sgad.reporting.labels import label_runs, model_labels
 from sgad.reporting.plotting import (
     PAGE,
     dashes,
+    legend_columns,
     load_seaborn,
     new_figure,
     palette,
     paper_style,
+    picture_sheet,
     save_figure,
+    text_width,
 )
 from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
 from sgad.reporting.summary import has_value, is_baseline
@@ -47,8 +51,9 @@ HEALTH = {
     "diversity": "diversity of images",
 }
 MAX_SEEDS_SHOWN = 3
-#: Models and variants side by side of which all are shown, whether or not they have pictures.
-MOST_CELLS = 8
+#: So many models and variants stand side by side, each with all its seeds; more are put in rows.
+MOST_CELLS = 6
+CELLS_A_ROW = 5
 MAX_STEPS_SHOWN = 6
 
 
@@ -80,14 +85,6 @@ def save_figures(stored: Stored, jobs: Sequence[tuple[str, str]]) -> list[Path]:
     return written
 
 
-def label_runs(frame: "pd.DataFrame") -> "pd.Series[str]":
-    """Return "SGAD", or "SGAD (T4)" where a frame holds more than one variant."""
-    labels = frame["model"].map(lambda key: label_of("model", key))
-    if len(set(frame["variant"])) > 1:
-        labels = labels + " (" + frame["variant"] + ")"
-    return labels
-
-
 def _draw_histories(stored: Stored, dataset: str, columns: dict[str, str]) -> "Figure | None":
     """One panel a column, one line a run; models by colour and dashes."""
     rows = stored.histories[stored.histories["dataset"] == dataset]
@@ -97,10 +94,11 @@ def _draw_histories(stored: Stored, dataset: str, columns: dict[str, str]) -> "F
     rows = rows.assign(label=label_runs(rows))
     labels = list(dict.fromkeys(rows["label"]))
     num_rows = math.ceil(len(present) / 2)
-    height = 0.55 + 1.55 * num_rows
+    above = 0.26 + 0.14 * math.ceil(len(labels) / legend_columns(labels))
+    height = above + 0.15 + 1.55 * num_rows
     figure, axes = new_figure(
         num_rows, min(2, len(present)), PAGE, height, share_x=True,
-        left=0.075, right=0.985, bottom=0.38 / height, top=1 - 0.4 / height, wspace=0.2, hspace=0.12,
+        left=0.075, right=0.985, bottom=0.38 / height, top=1 - above / height, wspace=0.2, hspace=0.12,
     )  # fmt: skip
     for ax, column in zip(axes.flat, present, strict=False):
         _draw_lines(ax, rows, column, labels)
@@ -132,7 +130,7 @@ def _legend_above(figure: "Figure", labels: list[str]) -> None:
         Line2D([], [], color=colours[label], linestyle=(0, patterns[label]) if patterns[label] else "-")
         for label in labels
     ]
-    figure.legend(lines, labels, loc="upper center", ncols=min(len(labels), 6), frameon=False, handlelength=3)
+    figure.legend(lines, labels, loc="upper center", ncols=legend_columns(labels), frameon=False, handlelength=3)
 
 
 def curves_figure(stored: Stored, dataset: str) -> "Figure | None":
@@ -159,14 +157,15 @@ def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
     models = models.assign(label=label_runs(models))
     labels = list(dict.fromkeys(models["label"]))
     metrics = list(dict.fromkeys(models["metric"]))
-    columns = min(3, len(metrics))
+    left = min(max(0.13 * PAGE, text_width(labels) + 0.15), 3.2)
+    columns = min(3 if left < 1.6 else 2, len(metrics))
     num_rows = math.ceil(len(metrics) / columns)
     # Inches: a panel, the gap between two rows (ticks below, title above), the margins.
     panel, gap, above, below = 0.1 + 0.19 * len(labels), 0.5, 0.24, 0.3
     height = num_rows * panel + (num_rows - 1) * gap + above + below
     figure, axes = new_figure(
         num_rows, columns, PAGE, height,
-        left=0.13, right=0.985, bottom=below / height, top=1 - above / height, wspace=0.12, hspace=gap / panel,
+        left=left / PAGE, right=0.985, bottom=below / height, top=1 - above / height, wspace=0.12, hspace=gap / panel,
     )  # fmt: skip
     for index, ax in enumerate(axes.flat):
         if index >= len(metrics):
@@ -194,31 +193,32 @@ def _draw_floor(ax: "Axes", rows: "pd.DataFrame", metric: str) -> None:
 
 
 def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
-    """Sample grids side by side: models across, seeds down."""
+    """Sample grids side by side: models across, seeds down; many models: the first seed of each, in rows."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
-    seeds = sorted(runs["seed"].unique())[:MAX_SEEDS_SHOWN]
-    cells = list(dict.fromkeys((run.model, run.variant) for run in rows_of(runs)))
-    labels = dict(zip(cells, dict.fromkeys(label_runs(runs)), strict=True))
-    status = {(run.model, run.variant, run.seed): run.status for run in rows_of(runs)}
+    labels = model_labels(runs)
+    found = {(run.model, run.variant, run.seed): run for run in rows_of(runs)}
     pictures = {
         key: _picture(stored.folder / "grids" / f"{run_name(dataset, *key)}.png")
-        for key in ((*cell, seed) for cell in cells for seed in seeds)
+        for key in sorted(found, key=lambda key: key[2])
     }
-    if all(picture is None for picture in pictures.values()):
+    drawn = {key: picture for key, picture in pictures.items() if picture is not None}
+    if not drawn:
         return None
-    if len(cells) > MOST_CELLS:
+    if len(labels) > MOST_CELLS:
         # How the others ended stands in the table of runs.
-        cells = [cell for cell in cells if any(pictures[*cell, seed] is not None for seed in seeds)]
-    figure, axes = _picture_sheet(len(seeds), len(cells))
+        firsts = {cell: next((drawn[key] for key in drawn if key[:2] == cell), None) for cell in labels}
+        shown = [(labels[cell], picture) for cell, picture in firsts.items() if picture is not None]
+        return picture_sheet(shown, CELLS_A_ROW)
+    seeds = sorted(runs["seed"].unique())[:MAX_SEEDS_SHOWN]
+    figure, axes = _picture_sheet(len(seeds), len(labels))
     for row, seed in enumerate(seeds):
-        for column, cell in enumerate(cells):
+        for column, (cell, label) in enumerate(labels.items()):
             key = (*cell, seed)
-            _show(axes[row][column], pictures[key], status.get(key, "not listed"))
+            # Nothing stands where an experiment does not ask for this seed.
+            _show(axes[row][column], pictures.get(key), found[key].status if key in found else " ")
             if row == 0:
-                # Long names of many variants are broken, so that they do not run into each other.
-                narrow = len(cells) > MOST_CELLS
-                title = labels[cell].replace("+", "\n+").replace(" (", "\n(") if narrow else labels[cell]
-                axes[row][column].set_title(title, fontsize=4 if narrow else None)
+                width = figure.get_figwidth() / len(labels)
+                axes[row][column].set_title(label, fontsize=7.5 * min(1.0, 0.85 * width / text_width([label])))
         axes[row][0].set_ylabel(f"seed {seed}")
     return figure
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sgad.names import label_of, metric_info
-from sgad.reporting.figures import ACTIVITY, CURVES, HEALTH, label_runs
+from sgad.reporting.figures import ACTIVITY, CURVES, HEALTH
+from sgad.reporting.labels import label_runs
 from sgad.reporting.plotting import COLOURS
 from sgad.reporting.stored import Stored, rows_of, run_name
 

@@ -1,5 +1,6 @@
 """How figures look: sizes of a two-column paper, colours that survive grey and colour blindness."""
 
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -108,6 +109,37 @@ def new_figure(
     axes = figure.subplots(rows, columns, squeeze=False, sharex=share_x)
     figure.subplots_adjust(**margins)
     return figure, axes
+
+
+def legend_columns(labels: Sequence[str]) -> int:
+    """Return how many labels fit side by side above a figure that is a page wide, each with its line."""
+    return max(1, min(len(labels), 6, int(PAGE / (0.5 + text_width(labels)))))
+
+
+def text_width(labels: Sequence[str]) -> float:
+    """Return about how wide the longest of some labels is, in inches."""
+    return 0.056 * max(map(len, labels))
+
+
+def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure":
+    """Return labelled pictures in rows of at most `columns`."""
+    columns = min(columns, len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    width = (PAGE - 0.1) / columns - 0.08
+    tallest = max(picture.height / picture.width for _, picture in pictures)
+    cell = min(width * tallest, 2.6)
+    height = rows * (cell + 0.22) + 0.05
+    figure, axes = new_figure(
+        rows, columns, PAGE, height, left=0.01, right=0.99, bottom=0.02 / height, top=1 - 0.2 / height,
+        wspace=0.04, hspace=0.22 / cell,
+    )  # fmt: skip
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (label, picture) in zip(axes.flat, pictures, strict=False):
+        ax.imshow(picture, interpolation="nearest", aspect="equal")
+        fitting = 6.5 * min(1.0, width / text_width([label]))
+        ax.set_title(label, fontsize=max(4.0, fitting), pad=2)
+    return figure
 
 
 def palette(keys: Sequence[str]) -> dict[str, str]:

@@ -40,7 +40,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory, fake: SimpleNamespace) -> tu
     """Two collected runs that belong to the tree's configuration, with data, samples and logs."""
     tmp_path = tmp_path_factory.mktemp("audit")
     experiment = fake.experiment(
-        datasets=("digits",), models=("sgan", "swgan"), seeds=(0,), analyses=("energy",), tables=("results", "energy")
+        datasets=("digits",),
+        models=("sgan", "swgan"),
+        seeds=(0,),
+        analyses=("energy",),
+        tables=("results", "energy", "runs"),
     )
     fake.write(tmp_path, experiment)
     data = tmp_path / "data/digits"

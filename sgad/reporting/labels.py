@@ -1,0 +1,38 @@
+"""How models and variants are called in figures: as short as tells them apart."""
+
+from typing import TYPE_CHECKING
+
+from sgad.names import label_of
+from sgad.reporting.findings import models_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cell = tuple[str, str]
+
+
+def model_labels(frame: "pd.DataFrame") -> dict[Cell, str]:
+    """Return a label for each (model, variant) of a frame: "SGAD", "SGAD (stable)", "SGAD (stable+tau=4)".
+
+    The recipe stands where the frame holds several; what is joined to it where a model has several variants of it.
+    """
+    cells = models_of(frame)
+    several_recipes = len({variant.partition("+")[0] for _, variant in cells}) > 1
+    return {cell: label_of("model", cell[0]) + _bracket(cell, cells, several_recipes) for cell in cells}
+
+
+def _bracket(cell: Cell, cells: list[Cell], several_recipes: bool) -> str:
+    model, variant = cell
+    recipe, _, changes = variant.partition("+")
+    siblings = [other for name, other in cells if name == model and other.partition("+")[0] == recipe]
+    if len(siblings) == 1:
+        return f" ({recipe})" if several_recipes else ""
+    if several_recipes:
+        return f" ({variant})"
+    return f" ({changes or recipe})"
+
+
+def label_runs(frame: "pd.DataFrame") -> "pd.Series[str]":
+    """Return the label of each row's model and variant."""
+    labels = model_labels(frame)
+    return frame[["model", "variant"]].apply(lambda row: labels[row["model"], row["variant"]], axis=1)

@@ -1,0 +1,25 @@
+"""Labels of models and variants: as short as tells them apart."""
+
+import pandas as pd
+
+from sgad.reporting.labels import label_runs, model_labels
+
+
+def frame(*cells: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(cells, columns=["model", "variant"])
+
+
+def test_one_recipe_needs_no_name() -> None:
+    assert list(model_labels(frame(("sgan", "quick"), ("sgad", "quick"))).values()) == ["SGAN", "SGAD"]
+
+
+def test_changes_of_one_recipe_stand_alone() -> None:
+    labels = model_labels(frame(("sgad", "claims"), ("sgad", "claims+tau=4"), ("sgan", "claims")))
+    assert list(labels.values()) == ["SGAD (claims)", "SGAD (tau=4)", "SGAN"]
+
+
+def test_of_several_recipes_only_what_tells_apart_is_named() -> None:
+    rows = frame(
+        ("sgad", "stable+max_steps=6000"), ("sgad", "paper+time_steps=4"), ("swgan", "stable"), ("swgan", "stable+analog")
+    )  # fmt: skip
+    assert list(label_runs(rows)) == ["SGAD (stable)", "SGAD (paper)", "SWGAN (stable)", "SWGAN (stable+analog)"]
