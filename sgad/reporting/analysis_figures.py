@@ -186,7 +186,8 @@ def energy_figure(stored: Stored, dataset: str) -> "Figure | None":
             ax.plot([analog], [row], marker="D", color="#D55E00", ms=4, linestyle="")
         ax.set_yticks(range(len(labels)), list(labels.values()) if network == "generator" else [""] * len(labels))
         ax.invert_yaxis()
-        ax.set(title=network, xlabel="µJ an image")
+        # Room for the marks at the right end.
+        ax.set(title=network, xlabel="µJ an image", xlim=(0, 1.04 * ax.dataLim.x1))
         ax.grid(visible=False, axis="y")
     _energy_legend(figure)
     return figure

@@ -193,7 +193,7 @@ def _draw_floor(ax: "Axes", rows: "pd.DataFrame", metric: str) -> None:
 
 
 def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
-    """Sample grids side by side: models across, seeds down; many models: the first seed of each, in rows."""
+    """Sample grids side by side: models across, seeds down; or, in rows, the first seed of each of many models."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
     labels = model_labels(runs)
     found = {(run.model, run.variant, run.seed): run for run in rows_of(runs)}
@@ -204,8 +204,8 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
     drawn = {key: picture for key, picture in pictures.items() if picture is not None}
     if not drawn:
         return None
-    if len(labels) > MOST_CELLS:
-        # How the others ended stands in the table of runs.
+    if len(labels) > MOST_CELLS or len(found) < len(labels) * runs["seed"].nunique():
+        # Too many to stand side by side, or not each with the same seeds. How the others ended stands in the table of runs.
         firsts = {cell: next((drawn[key] for key in drawn if key[:2] == cell), None) for cell in labels}
         shown = [(labels[cell], picture) for cell, picture in firsts.items() if picture is not None]
         return picture_sheet(shown, CELLS_A_ROW)
@@ -214,8 +214,7 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
     for row, seed in enumerate(seeds):
         for column, (cell, label) in enumerate(labels.items()):
             key = (*cell, seed)
-            # Nothing stands where an experiment does not ask for this seed.
-            _show(axes[row][column], pictures.get(key), found[key].status if key in found else " ")
+            _show(axes[row][column], pictures[key], found[key].status)
             if row == 0:
                 width = figure.get_figwidth() / len(labels)
                 axes[row][column].set_title(label, fontsize=7.5 * min(1.0, 0.85 * width / text_width([label])))

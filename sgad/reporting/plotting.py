@@ -137,8 +137,10 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
         ax.set_axis_off()
     for ax, (label, picture) in zip(axes.flat, pictures, strict=False):
         ax.imshow(picture, interpolation="nearest", aspect="equal")
-        fitting = 6.5 * min(1.0, width / text_width([label]))
-        ax.set_title(label, fontsize=max(4.0, fitting), pad=2)
+        if text_width([label]) > 1.2 * width:
+            # What is joined to a recipe has a line of its own.
+            label = label.replace(" (", "\n(", 1)
+        ax.set_title(label, fontsize=6.5 * min(1.0, width / text_width(label.splitlines())), pad=2, linespacing=1)
     return figure
 
 
