@@ -42,6 +42,14 @@ def test_the_example_model_trains_and_samples(
     assert (tmp_path / "runs" / "mean_readout" / "samples.npz").is_file()
 
 
+def test_stored_figures_that_pages_show_are_there(repository: Path) -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in (repository / "docs").glob("*.md"))
+    shown = re.findall(r"\]\((\.\./results/[^)]+)\)", text)
+    assert shown
+    assert all((repository / "docs" / path).is_file() for path in shown)
+    assert generate.on_page_markdown("![x](../results/experiments/a/figures/b.png)") == "![x](stored/a/figures/b.png)"
+
+
 def test_generated_references_name_every_key_and_command() -> None:
     configuration = generate.configuration()
     for key in RunConfig.model_fields:

@@ -209,7 +209,7 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
         firsts = {cell: next((drawn[key] for key in drawn if key[:2] == cell), None) for cell in labels}
         shown = [(labels[cell], picture) for cell, picture in firsts.items() if picture is not None]
         return picture_sheet(shown, CELLS_A_ROW)
-    seeds = sorted(runs["seed"].unique())[:MAX_SEEDS_SHOWN]
+    seeds = sorted({seed for _, _, seed in drawn})[:MAX_SEEDS_SHOWN]
     figure, axes = _picture_sheet(len(seeds), len(labels))
     for row, seed in enumerate(seeds):
         for column, (cell, label) in enumerate(labels.items()):
