@@ -40,7 +40,8 @@ def _slots() -> int:
 
 def batch_moments(x: Tensor) -> tuple[Any, Any]:
     """Return mean and biased variance (T, C), float64, of (T, B, H, W, C)."""
-    if x.dtype == torch.float64:
+    # torch refuses a single value with words of its own; `StepBatchNorm.record` has better ones.
+    if x.dtype == torch.float64 and x[0].numel() > x.shape[-1]:
         return _moments_as_torch_rounds(x.detach())
     rows = x.detach().flatten(1, 3).numpy()
     shape = (_slots(), rows.shape[0], rows.shape[2])
