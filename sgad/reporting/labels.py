@@ -23,13 +23,13 @@ def model_labels(frame: "pd.DataFrame") -> dict[Cell, str]:
 
 def _bracket(cell: Cell, cells: list[Cell], several_recipes: bool) -> str:
     model, variant = cell
-    recipe, _, changes = variant.partition("+")
-    siblings = [other for name, other in cells if name == model and other.partition("+")[0] == recipe]
-    if len(siblings) == 1:
-        return f" ({recipe})" if several_recipes else ""
+    recipe, *changes = variant.split("+")
+    siblings = [other.split("+") for name, other in cells if name == model and other.partition("+")[0] == recipe]
+    # What all of them have in common tells nothing apart.
+    own = [change for change in changes if any(change not in sibling for sibling in siblings)]
     if several_recipes:
-        return f" ({variant})"
-    return f" ({changes or recipe})"
+        return f" ({'+'.join([recipe, *own])})"
+    return f" ({'+'.join(own) or recipe})" if len(siblings) > 1 else ""
 
 
 def label_runs(frame: "pd.DataFrame") -> "pd.Series[str]":

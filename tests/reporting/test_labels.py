@@ -23,3 +23,8 @@ def test_of_several_recipes_only_what_tells_apart_is_named() -> None:
         ("sgad", "stable+max_steps=6000"), ("sgad", "paper+time_steps=4"), ("swgan", "stable"), ("swgan", "stable+analog")
     )  # fmt: skip
     assert list(label_runs(rows)) == ["SGAD (stable)", "SGAD (paper)", "SWGAN (stable)", "SWGAN (stable+analog)"]
+
+
+def test_what_all_variants_change_is_not_named() -> None:
+    labels = model_labels(frame(("sgad", "stable+max_steps=9"), ("sgad", "stable+tau=4+max_steps=9")))
+    assert list(labels.values()) == ["SGAD (stable)", "SGAD (tau=4)"]
