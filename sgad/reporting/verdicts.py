@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sgad.names import Metric, label_of, metric_info
+from sgad.names import Metric, metric_info
+from sgad.reporting.labels import model_labels
 from sgad.reporting.stored import rows_of
 from sgad.reporting.summary import is_baseline, t_quantile
 
@@ -41,27 +42,28 @@ class Verdict:
 def verdicts(summary: "pd.DataFrame", dataset: str) -> list[Verdict]:
     """Return a verdict for each metric of a data set that any model has a value of."""
     here = summary[(summary["dataset"] == dataset) & ~summary["model"].map(is_baseline)]
+    labels = model_labels(here)
     found = []
     for key in dict.fromkeys(here["metric"]):
         metric = metric_info(key)
         rows = here[(here["metric"] == key) & (here["n"] > 0)]
         ranked = rows_of(rows.sort_values("mean", ascending=not metric.higher_is_better))
         if ranked:
-            found.append(_verdict(metric, ranked, shows_variant=len(set(here["variant"])) > 1))
+            found.append(_verdict(metric, ranked, labels))
     return found
 
 
-def _verdict(metric: Metric, ranked: list[Any], *, shows_variant: bool) -> Verdict:
+def _verdict(metric: Metric, ranked: list[Any], labels: dict[tuple[str, str], str]) -> Verdict:
     best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
     gap = abs(best.mean - second.mean) if second else math.nan
     half = difference_half_width(best.std, best.n, second.std, second.n) if second else math.nan
     return Verdict(
         metric=metric,
-        best=_name(best, shows_variant),
+        best=labels[best.model, best.variant],
         best_mean=best.mean,
         best_std=best.std,
         best_n=best.n,
-        runner_up=_name(second, shows_variant) if second else "",
+        runner_up=labels[second.model, second.variant] if second else "",
         gap=gap,
         low=gap - half,
         high=gap + half,
@@ -80,8 +82,3 @@ def difference_half_width(std1: float, n1: int, std2: float, n2: int) -> float:
         return 0.0
     degrees = (first + second) ** 2 / (first**2 / (n1 - 1) + second**2 / (n2 - 1))
     return t_quantile(max(1, math.floor(degrees))) * math.sqrt(first + second)
-
-
-def _name(row: Any, shows_variant: bool) -> str:
-    label = label_of("model", row.model)
-    return f"{label} ({row.variant})" if shows_variant else label
