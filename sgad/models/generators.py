@@ -132,7 +132,7 @@ class Generator(nn.Module):
         after: States = []
         x = self.linear1(x)
         if self._only_samples(x, steps, keep_state):
-            from sgad.snn.kernels.events import sample_pixels
+            from sgad.snn.kernels.spike_lists import sample_pixels
 
             deconvolutions = [self.deconv(index) for index in range(1, self.num_deconvs + 1)]
             pixels = sample_pixels(

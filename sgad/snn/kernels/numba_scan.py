@@ -81,11 +81,8 @@ class _Layer(torch.autograd.Function):
         moments = layer_moments(x, norm)
         scale, shift = layer_affine(x, norm, moments)
         out, last = layer_spikes(x, scale, shift, state, scan)
-        own = norm is not None and norm.mean is None
-        mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
         ctx.save_for_backward(x, weight, state, scale, shift)
-        ctx.scan, ctx.moments, ctx.own, ctx.eps = scan, moments, own, norm.eps if norm else 0.0
-        ctx.mark_non_differentiable(*(value for value in (mean, var) if value is not None))
+        mean, var = keep_moments(ctx, norm, scan, moments, x.dtype)
         return out, last, mean, var  # type: ignore[return-value]
 
     @staticmethod
@@ -100,6 +97,19 @@ class _Layer(torch.autograd.Function):
             x, weight, scale, shift, ctx.moments, ctx.own, ctx.eps, scan, spikes.contiguous(), state, gradients[1]
         )
         return to_x, to_weight, to_bias, to_state, None, None
+
+
+def keep_moments(
+    ctx: Any, norm: Norm | None, scan: Scan, moments: tuple[Any, Any], dtype: torch.dtype
+) -> tuple[Tensor | None, Tensor | None]:
+    """Keep what the way back needs of scan and batch norm; return mean and variance (T, C) if they are the batch's own."""
+    own = norm is not None and norm.mean is None
+    ctx.scan, ctx.moments, ctx.own, ctx.eps = scan, moments, own, norm.eps if norm else 0.0
+    if not own:
+        return None, None
+    mean, var = (torch.from_numpy(array).to(dtype) for array in moments)
+    ctx.mark_non_differentiable(mean, var)
+    return mean, var
 
 
 def layer_gradients(

@@ -25,12 +25,9 @@ class _PeriodicSynapse(torch.autograd.Function):
         scale, shift = scans.layer_affine(x, norm, moments)
         counts, entries = list_periods(x, scale, shift, scan)
         out = (_linear if weight.ndim == 2 else _convolution)(counts, entries, weight, bias, scan, len(x[0]))
-        own = norm is not None and norm.mean is None
-        mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
         ctx.save_for_backward(x, norm_weight, weight, scale, shift)
-        ctx.scan, ctx.moments, ctx.own, ctx.eps = scan, moments, own, norm.eps if norm else 0.0
+        mean, var = scans.keep_moments(ctx, norm, scan, moments, x.dtype)
         ctx.listed = counts, entries
-        ctx.mark_non_differentiable(*(value for value in (mean, var) if value is not None))
         return out, mean, var  # type: ignore[return-value]
 
     @staticmethod

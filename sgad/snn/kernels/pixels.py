@@ -39,11 +39,8 @@ class _Pixels(torch.autograd.Function):
         for part in _parts(x, scan):
             spikes, _ = scans.layer_spikes(x[:, part].contiguous(), scale, shift, None, scan)
             out[:, part] = narrow.product(spikes.flatten(0, 1), taps).unflatten(0, spikes.shape[:2])
-        own = norm is not None and norm.mean is None
-        mean, var = (torch.from_numpy(array).to(x.dtype) for array in moments) if own else (None, None)
         ctx.save_for_backward(x, norm_weight, weight, scale, shift)
-        ctx.scan, ctx.moments, ctx.own, ctx.eps = scan, moments, own, norm.eps if norm else 0.0
-        ctx.mark_non_differentiable(*(value for value in (mean, var) if value is not None))
+        mean, var = scans.keep_moments(ctx, norm, scan, moments, x.dtype)
         return out, mean, var  # type: ignore[return-value]
 
     @staticmethod

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from sgad.snn.kernels import event_loops as loops
 from sgad.snn.kernels import numba_scan as scans
 from sgad.snn.kernels import periodic_loops
+from sgad.snn.kernels import spike_list_loops as loops
 from sgad.snn.kernels.interface import Scan
 from sgad.snn.kernels.periodic import list_periods
 
