@@ -12,8 +12,7 @@ from sgad.config.run import RunConfig
 from sgad.models.discriminators import Discriminator
 from sgad.models.generators import Generator, SgadGenerator, SwganGenerator
 from sgad.models.registry import build_discriminator, build_generator
-from sgad.training.optimisers import build_optimisers
-from sgad.training.step import update_pair
+from sgad.training.loop import make_networks, pairs_of
 from tests.plain import PlainCritic, PlainGenerator, plain_update_pair
 
 SHAPES = {
@@ -77,9 +76,10 @@ def engine_step(case: Case) -> Run:
     config = case.config()
     generator = build_generator(config, case.shape).to(case.device)
     discriminator = build_discriminator(config, case.shape).to(case.device)
-    optimisers = build_optimisers(config, generator, discriminator)
+    pairs = pairs_of(config, make_networks(config, generator, discriminator), torch.device(case.device), print)
     real, z = case.inputs()
-    return lambda: update_pair(generator, discriminator, *optimisers, real, z, config)
+    random = torch.Generator(case.device).manual_seed(0)
+    return lambda: pairs(real, z, step=0, random=random)
 
 
 def plain_step(case: Case) -> Run:

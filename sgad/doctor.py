@@ -149,8 +149,9 @@ def _measure(
 ) -> None:
     import torch
 
+    from sgad.training.graphs import WARM_UP
+    from sgad.training.loop import pairs_of
     from sgad.training.run import choose_device, new_networks, set_threads
-    from sgad.training.step import update_pair
 
     place = choose_device(device)
     set_threads(0)
@@ -159,24 +160,16 @@ def _measure(
     dtype = getattr(torch, config.dtype)
     frames = (config.time_steps,) if shape[0] == 2 else ()
     real = torch.rand(*frames, config.batch_size, *shape, generator=random, device=place, dtype=dtype)
+    pairs = pairs_of(config, networks, place, tell=lambda line: None)
+    # Kernels are compiled and memory is found in the first; CUDA graphs, with a penalty and without, come after a few.
+    warm_up = (WARM_UP + 1) * config.constraint_interval if place.type == "cuda" else 1
     seconds = []
-    for step in range(MEASURED_STEPS + 1):
+    for step in range(warm_up + MEASURED_STEPS):
         z = torch.randn(config.batch_size, config.latent_dim, generator=random, device=place, dtype=dtype)
         begun = time.perf_counter()
-        update_pair(
-            networks.generator,
-            networks.discriminator,
-            networks.optimiser_generator,
-            networks.optimiser_discriminator,
-            real,
-            z,
-            config,
-            step=step,
-            random=random,
-        )
+        pairs(real, z, step=step, random=random)
         if place.type == "cuda":
             torch.cuda.synchronize(place)
         seconds.append(time.perf_counter() - begun)
-    # The first step compiles and allocates.
     memory = torch.cuda.max_memory_allocated(place) / 1e6 if place.type == "cuda" else provenance.peak_memory_mb()
-    sender.send((statistics.median(seconds[1:]), memory))
+    sender.send((statistics.median(seconds[warm_up:]), memory))

@@ -127,7 +127,9 @@ class RunConfig(BaseModel):
 
     # --- how it is computed
     dtype: Literal["float32", "float64"] = Field("float32", description="floating point type")
-    engine: Literal["auto", "torch", "numba", "cuda"] = Field("auto", description="kernels of the neuron scan")
+    engine: Literal["auto", "torch", "numba", "cuda"] = Field(
+        "auto", description="kernels of the neuron scan; cuda also records update pairs as CUDA graphs"
+    )
     memory: Literal["normal", "low"] = Field("normal", description="low: recompute instead of store")
     from_checkpoint: str | None = Field(None, description="authors' .pth or our checkpoint whose weights to start from")
     checkpoint_every: int = Field(500, ge=1, description="update pairs between checkpoints")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,8 @@ from tqdm import tqdm
 
 #: Seconds between two lines where standard error is not a terminal; $SGAD_PROGRESS_SECONDS changes it.
 LINE_SECONDS = 15.0
+#: Seconds between two states of a bar.
+BAR_SECONDS = 0.5
 #: Names a file descriptor that gets the lines, too, while standard error goes to a log.
 TERMINAL_VARIABLE = "SGAD_PROGRESS_FD"
 
@@ -32,6 +35,10 @@ def _say(line: str) -> None:
             os.write(int(terminal), f"{line}\n".encode())
 
 
+def _text(note: str | Callable[[], str]) -> str:
+    return note if isinstance(note, str) else note()
+
+
 class Progress:
     """Counts work towards `total`; a bar on a terminal, else a line every LINE_SECONDS."""
 
@@ -39,12 +46,13 @@ class Progress:
         self._total, self._done, self._start_count = total, initial, initial
         self._title, self._unit = title, unit
         self._begin = self._last = time.monotonic()
-        self._seconds = float(os.environ.get("SGAD_PROGRESS_SECONDS", LINE_SECONDS))
         self._bar = (
-            tqdm(total=total, initial=initial, desc=title, unit=unit, dynamic_ncols=True, mininterval=0.5)
+            tqdm(total=total, initial=initial, desc=title, unit=unit, dynamic_ncols=True, mininterval=BAR_SECONDS)
             if sys.stderr.isatty()
             else None
         )
+        seconds = float(os.environ.get("SGAD_PROGRESS_SECONDS", LINE_SECONDS))
+        self._seconds = seconds if self._bar is None else BAR_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -55,18 +63,20 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def update(self, count: int = 1, note: str = "") -> None:
-        """Count work as done; `note` stands behind the bar."""
+    def update(self, count: int = 1, note: str | Callable[[], str] = "") -> None:
+        """Count work as done; `note` stands behind the bar, and a function is called only when that will be seen."""
         self._done += count
-        if self._bar is not None:
-            if note:
-                self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(count)
-            return
         now = time.monotonic()
-        if now - self._last >= self._seconds or self._done >= self._total:
+        is_due = now - self._last >= self._seconds or self._done >= self._total
+        if is_due:
             self._last = now
-            _say(self._line(now - self._begin, note))
+        if self._bar is None:
+            if is_due:
+                _say(self._line(now - self._begin, _text(note)))
+            return
+        if is_due:
+            self._bar.set_postfix_str(_text(note), refresh=False)
+        self._bar.update(count)
 
     def _line(self, seconds: float, note: str) -> str:
         speed = (self._done - self._start_count) / max(seconds, 1e-9)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import InputError
+from sgad.snn.constants import constant
 from sgad.snn.convolutions import NARROW, convolve, upconvolve
 from sgad.snn.kernels import Norm, Scan, is_periodic, is_plain, resolve_engine, scan_layer
 from sgad.snn.neurons import NEGATIVE_SLOPE, Neuron
@@ -98,8 +99,12 @@ class StepBatchNorm(nn.Module):
             seen = int(self.num_batches_tracked)
             return torch.full((steps,), 1 / (seen + steps), dtype=like.dtype, device=like.device), seen / (seen + steps)
         stay = 1 - self.momentum
-        weights = [self.momentum * stay ** (steps - 1 - step) for step in range(steps)]
-        return torch.tensor(weights, dtype=like.dtype, device=like.device), stay**steps
+        weights = tuple(self.momentum * stay ** (steps - 1 - step) for step in range(steps))
+        return constant(weights, like.dtype, like.device), stay**steps
+
+    def forget(self) -> None:
+        """Drop what was recorded since the last `commit`."""
+        self._pending.clear()
 
 
 def commit_statistics(module: nn.Module, passes: int = 1) -> None:
@@ -107,6 +112,13 @@ def commit_statistics(module: nn.Module, passes: int = 1) -> None:
     for part in module.modules():
         if isinstance(part, StepBatchNorm):
             part.commit(passes)
+
+
+def forget_statistics(module: nn.Module) -> None:
+    """Drop what the batch norms below `module` recorded of a pass that was broken off."""
+    for part in module.modules():
+        if isinstance(part, StepBatchNorm):
+            part.forget()
 
 
 @contextlib.contextmanager

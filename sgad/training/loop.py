@@ -7,6 +7,7 @@ needs no generator state and computes the same bits as one that was never interr
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,9 +20,11 @@ from sgad.runs.lock import refuse_if_taken_over
 from sgad.runs.progress import Progress
 from sgad.runs.seeds import stream_seed
 from sgad.runs.signals import StopRequest, stop_requests
+from sgad.snn.kernels import engine_name
 from sgad.training.averaging import averaged_copy, update_average
 from sgad.training.checkpoint import gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
+from sgad.training.graphs import GraphedPairs, Update
 from sgad.training.history import LAYER_COLUMNS, LAYERS_FILE, History, Row
 from sgad.training.optimisers import build_optimisers, set_learning_rates
 from sgad.training.step import UpdateResult, update_pair
@@ -116,7 +119,7 @@ def train(
     Interrupted
         After SIGINT, SIGTERM or SIGUSR1; a checkpoint of the last step was written before.
     """
-    state = _Session(config, networks, folder, total_steps(config, batches.steps_per_epoch), device)
+    state = _Session(config, networks, folder, total_steps(config, batches.steps_per_epoch), device, hooks.tell)
     notes = state.restore() if resume else []
     for note in notes:
         hooks.tell(note)
@@ -130,10 +133,39 @@ def train(
     return outcome
 
 
+def pairs_of(config: RunConfig, networks: Networks, device: torch.device, tell: Callable[[str], None]) -> Update:
+    """Return the update pair of these networks; with engine `cuda` it is recorded as a CUDA graph."""
+
+    def update(real: Tensor, z: Tensor, *, step: int, random: torch.Generator) -> UpdateResult:
+        return update_pair(
+            networks.generator,
+            networks.discriminator,
+            networks.optimiser_generator,
+            networks.optimiser_discriminator,
+            real,
+            z,
+            config,
+            step=step,
+            random=random,
+        )
+
+    if engine_name(config, device) != "cuda":
+        return update
+    return GraphedPairs(update, (networks.generator, networks.discriminator), config.constraint_interval, tell)
+
+
 class _Session:
     """The moving parts of one process's work on a run."""
 
-    def __init__(self, config: RunConfig, networks: Networks, folder: Path, total: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        networks: Networks,
+        folder: Path,
+        total: int,
+        device: torch.device,
+        tell: Callable[[str], None],
+    ) -> None:
         self.config, self.networks, self.folder, self.total, self.device = (
             config,
             networks,
@@ -145,6 +177,9 @@ class _Session:
         self.draw = drawer(config, device)
         self.probe = fixed_latents(config, PROBE_IMAGES).to(device, getattr(torch, config.dtype))
         self.hash = config.hash()
+        self.pairs = pairs_of(config, networks, device, tell)
+        #: Whether all losses so far are finite; a tensor, because to read it is to wait for the device.
+        self.is_finite = torch.tensor(True, device=device)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; return what there is to say about it."""
@@ -166,26 +201,23 @@ class _Session:
     def update(self, batches: Batches) -> UpdateResult:
         """Do one update pair, the networks' and the average's."""
         config, networks = self.config, self.networks
-        real = torch.from_numpy(batches.at(self.step)).to(self.device, getattr(torch, config.dtype))
+        real = self._on_device(torch.from_numpy(batches.at(self.step)))
         count = real.shape[1] if real.ndim == 5 else real.shape[0]
         noise = self.draw("z", self.step)
         z = torch.randn(count, config.latent_dim, generator=noise, device=self.device, dtype=real.dtype)
         set_learning_rates(config, networks.optimisers(), self.step, self.total, batches.steps_per_epoch)
-        result = update_pair(
-            networks.generator,
-            networks.discriminator,
-            networks.optimiser_generator,
-            networks.optimiser_discriminator,
-            real,
-            z,
-            config,
-            step=self.step,
-            random=self.draw("step", self.step),
-        )
+        result = self.pairs(real, z, step=self.step, random=self.draw("step", self.step))
+        self.is_finite &= result.is_finite
         self.step += 1
         if networks.average is not None:
             update_average(networks.average, networks.generator, config.ema_decay, self.step)
         return result
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            # From pinned memory the copy runs beside what was launched before.
+            images = images.pin_memory().to(self.device, non_blocking=True)
+        return images.to(self.device, getattr(torch, self.config.dtype))
 
 
 def _run(state: _Session, batches: Batches, files: tuple[History, History], hooks: Hooks, stop: StopRequest) -> Outcome:
@@ -198,9 +230,7 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
             result = state.update(batches)
             state.seconds = before + time.monotonic() - begun
             speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
-            progress.update(
-                1, f"D {result.loss_discriminator:.3g}, G {result.loss_generator:.3g}, {speed:.0f} images/s"
-            )
+            progress.update(1, partial(_note, result, speed))
             last = state.step == state.total
             grid_due, log_due = (last or state.step % every == 0 for every in (config.grid_every, config.log_every))
             # Read once: a signal that comes after the checkpoint was decided on is for the next step.
@@ -208,7 +238,9 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
             checkpoint_due = stopping or _checkpoint_due(state, batches)
             # Spikes hide a weight that is not a number from the loss, so the weights are looked at, too.
             looked_at = grid_due or log_due or checkpoint_due
-            if not (result.is_finite and (not looked_at or all_finite(state.networks))):
+            # A GPU is far behind what was launched; it is waited for where something is looked at anyway.
+            waits = looked_at or state.device.type == "cpu"
+            if waits and not (bool(state.is_finite) and (not looked_at or all_finite(state.networks))):
                 reason = f"losses or weights are not finite at step {state.step}"
                 return Outcome(state.step, "diverged", reason, state.seconds, state.sessions, speed)
             if grid_due:
@@ -232,10 +264,15 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
     return Outcome(state.step, status, reason, state.seconds, state.sessions, speed)
 
 
+def _note(result: UpdateResult, speed: float) -> str:
+    return f"D {result.loss_discriminator:.3g}, G {result.loss_generator:.3g}, {speed:.0f} images/s"
+
+
 def all_finite(networks: Networks) -> bool:
     """Return whether every weight and running average is a finite number."""
     values = [value for module in networks.modules().values() for value in module.state_dict().values()]
-    return all(bool(torch.isfinite(value).all()) for value in values if value.is_floating_point())
+    # One answer for all of them: each answer read is a wait for the device.
+    return bool(torch.stack([torch.isfinite(value).all() for value in values if value.is_floating_point()]).all())
 
 
 def _checkpoint_due(state: _Session, batches: Batches) -> bool:

@@ -35,9 +35,14 @@ def build_optimisers(
 
 
 def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+    parameters = list(module.parameters())
+    device = parameters[0].device
+    on_gpu = device.type == "cuda"
+    # A CUDA graph reads the learning rate from memory; a number would be recorded with it.
+    lr = torch.tensor(rate, device=device) if on_gpu else rate
     if config.optimizer == "adam":
-        return Adam(module.parameters(), lr=rate, betas=config.betas)
-    return RMSprop(module.parameters(), lr=rate)
+        return Adam(parameters, lr=lr, betas=config.betas, capturable=on_gpu)
+    return RMSprop(parameters, lr=lr, capturable=on_gpu)
 
 
 def learning_rate_factor(config: RunConfig, step: int, total: int, steps_per_epoch: int) -> float:
@@ -72,4 +77,7 @@ def set_learning_rates(
     }
     for name, optimiser in optimisers.items():
         for group in optimiser.param_groups:
-            group["lr"] = rates[name] * factor
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rates[name] * factor)
+            else:
+                group["lr"] = rates[name] * factor

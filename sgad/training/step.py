@@ -1,7 +1,6 @@
 """One update pair: the discriminator's update, then the generator's with the same z."""
 
 import contextlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,9 +55,9 @@ class UpdateResult:
         return float(self.scores_fake.mean())
 
     @property
-    def is_finite(self) -> bool:
-        """Return whether both losses are finite numbers."""
-        return math.isfinite(self.loss_discriminator) and math.isfinite(self.loss_generator)
+    def is_finite(self) -> Tensor:
+        """Return whether both losses are finite numbers, a scalar on their device."""
+        return torch.isfinite(self.losses["discriminator"]) & torch.isfinite(self.losses["generator"])
 
 
 def update_pair(

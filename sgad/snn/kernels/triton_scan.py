@@ -12,6 +12,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sgad.snn.constants import constant
 from sgad.snn.kernels.interface import Norm, Scan, ScanResult
 from sgad.snn.kernels.torch_scan import average_pool, normalise
 from sgad.snn.surrogate import SURROGATES
@@ -118,6 +119,6 @@ def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan) -
     v0 = torch.zeros_like(y[0]) if state is None else state.contiguous()
     spikes, last = _Scan.apply(y.contiguous(), v0, scan)
     if scan.weights is not None:
-        spikes = torch.tensordot(spikes.new_tensor(scan.weights), spikes, dims=1).unsqueeze(0)
+        spikes = torch.tensordot(constant(scan.weights, spikes.dtype, spikes.device), spikes, dims=1).unsqueeze(0)
     spikes = average_pool(spikes.flatten(0, 1), scan.pool).unflatten(0, spikes.shape[:2])
     return ScanResult(spikes, last if scan.keep_state else None, mean, var)
