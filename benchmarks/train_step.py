@@ -108,7 +108,7 @@ def memory_of_one(case: Case, options: argparse.Namespace) -> Memory:
 
 
 def _peak(case: Case) -> float:
-    return torch.cuda.max_memory_allocated() / 1e6 if case.device.startswith("cuda") else peak_memory_mb()
+    return torch.cuda.max_memory_reserved() / 1e6 if case.device.startswith("cuda") else peak_memory_mb()
 
 
 def rows(result: dict[str, Any]) -> list[list[str]]:

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sgad.config.compose import resolve_run
 from sgad.config.cost import num_steps
@@ -16,6 +17,9 @@ from sgad.config.run import RunConfig
 from sgad.errors import InputError, RunFailure
 from sgad.runs import provenance
 from sgad.runs.files import read_json
+
+if TYPE_CHECKING:
+    import torch
 
 NEEDED = (
     "torch",
@@ -147,14 +151,20 @@ def measure_in_subprocess(config: RunConfig, shape: tuple[int, ...], device: str
 def _measure(
     config: RunConfig, shape: tuple[int, ...], device: str, sender: multiprocessing.connection.Connection
 ) -> None:
+    from sgad.training.run import held_device, set_threads
+
+    set_threads(0)
+    with held_device(device) as place:
+        sender.send(_time_and_memory(config, shape, place))
+
+
+def _time_and_memory(config: RunConfig, shape: tuple[int, ...], place: "torch.device") -> tuple[float, float]:
     import torch
 
     from sgad.training.graphs import WARM_UP
     from sgad.training.loop import pairs_of
-    from sgad.training.run import choose_device, new_networks, set_threads
+    from sgad.training.run import new_networks
 
-    place = choose_device(device)
-    set_threads(0)
     networks = new_networks(config, shape, place)
     random = torch.Generator(place).manual_seed(0)
     dtype = getattr(torch, config.dtype)
@@ -171,5 +181,5 @@ def _measure(
         if place.type == "cuda":
             torch.cuda.synchronize(place)
         seconds.append(time.perf_counter() - begun)
-    memory = torch.cuda.max_memory_allocated(place) / 1e6 if place.type == "cuda" else provenance.peak_memory_mb()
-    sender.send((statistics.median(seconds[warm_up:]), memory))
+    memory = torch.cuda.max_memory_reserved(place) / 1e6 if place.type == "cuda" else provenance.peak_memory_mb()
+    return statistics.median(seconds[warm_up:]), memory

@@ -5,10 +5,10 @@ left in it. What changes from step to step (images, z, learning rates, the state
 that is written before each replay.
 """
 
-import warnings
+import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -32,12 +32,24 @@ class Update(Protocol):
         ...
 
 
-def record_graph(work: Work, random: torch.Generator) -> Work:
-    """Record `work` as a CUDA graph; each call of what is returned replays it and gives the same tensors, filled anew."""
+def record_graph(work: Work, random: torch.Generator, pool: Any = None) -> Work:
+    """Record `work` as a CUDA graph; each call of what is returned replays it and gives the same tensors, filled anew.
+
+    Graphs of one `pool` (torch.cuda.graph_pool_handle) share their memory: none may be replayed while the results of
+    another are still to be read.
+    """
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(random)
-    with torch.cuda.graph(graph):
-        result = work()
+    # What still holds earlier pairs' gradients would tie the recording to the stream that they ran on.
+    gc.collect()
+    before = torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(graph, pool=pool):
+            result = work()
+    except RuntimeError:
+        # The block stays on its own stream where a recording breaks off.
+        torch.cuda.set_stream(before)
+        raise
 
     def replay() -> UpdateResult:
         graph.replay()
@@ -46,12 +58,32 @@ def record_graph(work: Work, random: torch.Generator) -> Work:
     return replay
 
 
+def recorder() -> Record:
+    """Return `record_graph` with one pool for all that it records."""
+    pool = torch.cuda.graph_pool_handle()
+    return lambda work, random: record_graph(work, random, pool)
+
+
+def on_side_stream(work: Work) -> Work:
+    """Return `work` as done on a stream of its own: what runs before a recording must not belong to the default stream."""
+    stream = torch.cuda.Stream()
+
+    def run() -> UpdateResult:
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            result = work()
+        torch.cuda.current_stream().wait_stream(stream)
+        return result
+
+    return run
+
+
 class GraphedPairs:
     """`update`, recorded at its fourth call and replayed from then on; it computes what `update` computes.
 
     Batches of another shape (the last of an epoch) and steps at which a lazy penalty is due are recorded on their own.
-    What a call returns is overwritten by the next. Networks that cannot be recorded, such as a user's own that read a
-    value back in the middle, go on kernel by kernel; `tell` gets a sentence about it.
+    What a call returns is overwritten by the next. What cannot be recorded goes on kernel by kernel; `tell` gets a sentence
+    about it. Python runs only while a pair is recorded: networks that count or draw in Python must not come here.
 
     Parameters
     ----------
@@ -69,7 +101,7 @@ class GraphedPairs:
         networks: Sequence[nn.Module],
         interval: int,
         tell: Callable[[str], None],
-        record: Record = record_graph,
+        record: Record,
     ) -> None:
         self._update, self._networks, self._interval = update, networks, interval
         self._tell, self._record = tell, record
@@ -89,10 +121,10 @@ class GraphedPairs:
         return self._recorded[key].replay(real, z, random)
 
     def _by_kernels(self, real: Tensor, z: Tensor, step: int, random: torch.Generator) -> UpdateResult:
-        with warnings.catch_warnings():
-            # The optimisers are made for graphs and say that these steps are none.
-            warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+        def work() -> UpdateResult:
             return self._update(real, z, step=step, random=random)
+
+        return on_side_stream(work)() if real.is_cuda else work()
 
     def _try_to_record(self, key: tuple[torch.Size, bool], real: Tensor, z: Tensor, step: int) -> None:
         own = real.clone(), z.clone()
@@ -104,7 +136,8 @@ class GraphedPairs:
             for network in self._networks:
                 network.zero_grad(set_to_none=True)
                 forget_statistics(network)
-            reason = (str(error).splitlines() or ["no reason given"])[0]
+            # What ends a recording hides what broke it.
+            reason = (str(error.__context__ or error).splitlines() or ["no reason given"])[0]
             self._tell(f"update pairs cannot be recorded as a CUDA graph ({reason}); they run kernel by kernel, slower")
             return
         self._recorded[key] = _Recorded(*own, random, work, self._parameters)

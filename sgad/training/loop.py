@@ -20,13 +20,12 @@ from sgad.runs.lock import refuse_if_taken_over
 from sgad.runs.progress import Progress
 from sgad.runs.seeds import stream_seed
 from sgad.runs.signals import StopRequest, stop_requests
-from sgad.snn.kernels import engine_name
 from sgad.training.averaging import averaged_copy, update_average
 from sgad.training.checkpoint import gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
-from sgad.training.graphs import GraphedPairs, Update
+from sgad.training.graphs import GraphedPairs, Update, recorder
 from sgad.training.history import LAYER_COLUMNS, LAYERS_FILE, History, Row
-from sgad.training.optimisers import build_optimisers, set_learning_rates
+from sgad.training.optimisers import build_optimisers, may_be_recorded, set_learning_rates
 from sgad.training.step import UpdateResult, update_pair
 
 Draw = Callable[[str, int], torch.Generator]
@@ -134,7 +133,16 @@ def train(
 
 
 def pairs_of(config: RunConfig, networks: Networks, device: torch.device, tell: Callable[[str], None]) -> Update:
-    """Return the update pair of these networks; with engine `cuda` it is recorded as a CUDA graph."""
+    """Return the update pair of these networks, recorded as a CUDA graph where that may be."""
+    update = plain_pairs(config, networks)
+    if not may_be_recorded(config, device):
+        return update
+    pair = networks.generator, networks.discriminator
+    return GraphedPairs(update, pair, config.constraint_interval, tell, recorder())
+
+
+def plain_pairs(config: RunConfig, networks: Networks) -> Update:
+    """Return the update pair of these networks, run kernel by kernel."""
 
     def update(real: Tensor, z: Tensor, *, step: int, random: torch.Generator) -> UpdateResult:
         return update_pair(
@@ -149,9 +157,7 @@ def pairs_of(config: RunConfig, networks: Networks, device: torch.device, tell: 
             random=random,
         )
 
-    if engine_name(config, device) != "cuda":
-        return update
-    return GraphedPairs(update, (networks.generator, networks.discriminator), config.constraint_interval, tell)
+    return update
 
 
 class _Session:
@@ -228,9 +234,6 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
     with Progress(state.total, initial=state.step, title=title, unit="steps") as progress:
         while state.step < state.total:
             result = state.update(batches)
-            state.seconds = before + time.monotonic() - begun
-            speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
-            progress.update(1, partial(_note, result, speed))
             last = state.step == state.total
             grid_due, log_due = (last or state.step % every == 0 for every in (config.grid_every, config.log_every))
             # Read once: a signal that comes after the checkpoint was decided on is for the next step.
@@ -240,7 +243,11 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
             looked_at = grid_due or log_due or checkpoint_due
             # A GPU is far behind what was launched; it is waited for where something is looked at anyway.
             waits = looked_at or state.device.type == "cpu"
-            if waits and not (bool(state.is_finite) and (not looked_at or all_finite(state.networks))):
+            is_finite = not waits or (bool(state.is_finite) and (not looked_at or all_finite(state.networks)))
+            state.seconds = before + time.monotonic() - begun
+            speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
+            progress.update(1, partial(_note, result, speed))
+            if not is_finite:
                 reason = f"losses or weights are not finite at step {state.step}"
                 return Outcome(state.step, "diverged", reason, state.seconds, state.sessions, speed)
             if grid_due:

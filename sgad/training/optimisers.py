@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from sgad.config.run import RunConfig
+from sgad.snn.kernels import resolve_engine
 
 
 def _without_compiler(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
@@ -36,13 +37,22 @@ def build_optimisers(
 
 def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
     parameters = list(module.parameters())
-    device = parameters[0].device
-    on_gpu = device.type == "cuda"
+    device, recorded = parameters[0].device, may_be_recorded(config, parameters[0].device)
     # A CUDA graph reads the learning rate from memory; a number would be recorded with it.
-    lr = torch.tensor(rate, device=device) if on_gpu else rate
+    lr = torch.tensor(rate, device=device) if recorded else rate
     if config.optimizer == "adam":
-        return Adam(parameters, lr=lr, betas=config.betas, capturable=on_gpu)
-    return RMSprop(parameters, lr=lr, capturable=on_gpu)
+        return Adam(parameters, lr=lr, betas=config.betas, capturable=recorded)
+    return RMSprop(parameters, lr=lr, capturable=recorded)
+
+
+def may_be_recorded(config: RunConfig, device: torch.device) -> bool:
+    """Return whether update pairs of this configuration are recorded as CUDA graphs: engine cuda, float32, our own networks.
+
+    torch's recordable optimisers count their steps in single precision, and of a user's network nobody knows whether it
+    counts or draws in Python.
+    """
+    is_ours = ":" not in config.generator and ":" not in config.discriminator
+    return is_ours and config.dtype == "float32" and resolve_engine(config.engine, device) == "cuda"
 
 
 def learning_rate_factor(config: RunConfig, step: int, total: int, steps_per_epoch: int) -> float:

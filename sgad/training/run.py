@@ -311,7 +311,7 @@ def _last_finite(folder: Path, config: RunConfig, networks: Networks, shape: tup
 def _peak_memory(networks: Networks) -> float:
     device = next(networks.generator.parameters()).device
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
+        return torch.cuda.max_memory_reserved(device) / 1e6
     return provenance.peak_memory_mb()
 
 
