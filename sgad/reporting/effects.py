@@ -134,6 +134,8 @@ def halve(
         experiment.model_dump()
         | {
             "name": name,
+            "title": f"The best of {experiment.name}, trained longer",
+            "note": f"successive halving of {experiment.name}: {steps} update pairs a run",
             "variants": [with_length(variant, steps) for variant in variants],
             "description": f"The {keep} best variants of {experiment.name} by {metric}, {steps} update pairs each.",
         }

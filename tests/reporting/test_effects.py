@@ -62,6 +62,10 @@ def test_variants_stand_in_order_with_their_difference_to_the_first() -> None:
 def test_the_better_variants_go_on_and_train_longer() -> None:
     summary, _ = summary_of(VALUES)
     following = halve(made_up(), summary, "cfd", keep=2, steps=20, name="next")
+    assert (following.title, following.note) == (
+        "The best of fake, trained longer",
+        "successive halving of fake: 20 update pairs a run",
+    )
     assert following.variants == ("base+max_steps=20", "good+max_steps=20", "better+max_steps=20")
     assert following.name == "next" and following.seeds == (0, 1)
     other_way = halve(made_up(), summary, "ccs", keep=1, steps=20, name="next")
