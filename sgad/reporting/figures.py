@@ -157,7 +157,7 @@ def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
     models = models.assign(label=label_runs(models))
     labels = list(dict.fromkeys(models["label"]))
     metrics = list(dict.fromkeys(models["metric"]))
-    left = min(max(0.13 * PAGE, text_width(labels) + 0.15), 3.2)
+    left = min(max(0.13 * PAGE, text_width(labels) + 0.15), 3.6)
     columns = min(3 if left < 1.6 else 2, len(metrics))
     num_rows = math.ceil(len(metrics) / columns)
     # Inches: a panel, the gap between two rows (ticks below, title above), the margins.
