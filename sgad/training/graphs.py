@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from sgad.config.run import RunConfig
+from sgad.snn.kernels import resolve_engine
 from sgad.snn.layers import forget_statistics
 from sgad.training.step import UpdateResult
 
@@ -30,6 +32,16 @@ class Update(Protocol):
     def __call__(self, real: Tensor, z: Tensor, *, step: int, random: torch.Generator) -> UpdateResult:
         """Do one pair; see `sgad.training.step.update_pair`."""
         ...
+
+
+def may_be_recorded(config: RunConfig, device: torch.device) -> bool:
+    """Return whether update pairs of this configuration are recorded as CUDA graphs: engine cuda, float32, our own networks.
+
+    torch's recordable optimisers count their steps in single precision, and of a user's network nobody knows whether it
+    counts or draws in Python.
+    """
+    is_ours = ":" not in config.generator and ":" not in config.discriminator
+    return is_ours and config.dtype == "float32" and resolve_engine(config.engine, device) == "cuda"
 
 
 def record_graph(work: Work, random: torch.Generator, pool: Any = None) -> Work:
@@ -64,18 +76,14 @@ def recorder() -> Record:
     return lambda work, random: record_graph(work, random, pool)
 
 
-def on_side_stream(work: Work) -> Work:
-    """Return `work` as done on a stream of its own: what runs before a recording must not belong to the default stream."""
+def on_side_stream(work: Work) -> UpdateResult:
+    """Do `work` on a stream of its own: what runs before a recording must not belong to the default stream."""
     stream = torch.cuda.Stream()
-
-    def run() -> UpdateResult:
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            result = work()
-        torch.cuda.current_stream().wait_stream(stream)
-        return result
-
-    return run
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        result = work()
+    torch.cuda.current_stream().wait_stream(stream)
+    return result
 
 
 class GraphedPairs:
@@ -124,7 +132,7 @@ class GraphedPairs:
         def work() -> UpdateResult:
             return self._update(real, z, step=step, random=random)
 
-        return on_side_stream(work)() if real.is_cuda else work()
+        return on_side_stream(work) if real.is_cuda else work()
 
     def _try_to_record(self, key: tuple[torch.Size, bool], real: Tensor, z: Tensor, step: int) -> None:
         own = real.clone(), z.clone()

@@ -23,9 +23,9 @@ from sgad.runs.signals import StopRequest, stop_requests
 from sgad.training.averaging import averaged_copy, update_average
 from sgad.training.checkpoint import gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
-from sgad.training.graphs import GraphedPairs, Update, recorder
+from sgad.training.graphs import GraphedPairs, Update, may_be_recorded, recorder
 from sgad.training.history import LAYER_COLUMNS, LAYERS_FILE, History, Row
-from sgad.training.optimisers import build_optimisers, may_be_recorded, set_learning_rates
+from sgad.training.optimisers import build_optimisers, set_learning_rates
 from sgad.training.step import UpdateResult, update_pair
 
 Draw = Callable[[str, int], torch.Generator]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sgad.config.run import RunConfig
-from sgad.snn.kernels import resolve_engine
+from sgad.training.graphs import may_be_recorded
 
 
 def _without_compiler(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
@@ -43,16 +43,6 @@ def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim
     if config.optimizer == "adam":
         return Adam(parameters, lr=lr, betas=config.betas, capturable=recorded)
     return RMSprop(parameters, lr=lr, capturable=recorded)
-
-
-def may_be_recorded(config: RunConfig, device: torch.device) -> bool:
-    """Return whether update pairs of this configuration are recorded as CUDA graphs: engine cuda, float32, our own networks.
-
-    torch's recordable optimisers count their steps in single precision, and of a user's network nobody knows whether it
-    counts or draws in Python.
-    """
-    is_ours = ":" not in config.generator and ":" not in config.discriminator
-    return is_ours and config.dtype == "float32" and resolve_engine(config.engine, device) == "cuda"
 
 
 def learning_rate_factor(config: RunConfig, step: int, total: int, steps_per_epoch: int) -> float:

@@ -7,9 +7,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sgad.config.run import RunConfig
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.training.averaging import update_average
-from sgad.training.graphs import WARM_UP, GraphedPairs, record_graph
+from sgad.training.graphs import WARM_UP, GraphedPairs, may_be_recorded, record_graph
 from sgad.training.loop import Networks, make_networks, pairs_of, plain_pairs
-from sgad.training.optimisers import may_be_recorded, set_learning_rates
+from sgad.training.optimisers import set_learning_rates
 
 SHAPES = {"mnist": (1, 28, 28), "nmnist": (2, 28, 28), "cifar10": (3, 32, 32)}
 RECIPES = [
