@@ -36,7 +36,7 @@ def upconvolve(x: Tensor, layer: nn.ConvTranspose2d, bias_factor: float = 1.0, e
     if engine == "numba" and bias is not None:
         from sgad.snn.kernels.sparse import is_sparse, sparse_upconvolution
 
-        if is_sparse(images, engine):
+        if is_sparse(images, layer.out_channels, engine):
             channels_first = not images.is_contiguous()
             images = images.permute(0, 3, 1, 2) if channels_first else images
             return _as_sequence(sparse_upconvolution(images, layer.weight, bias, channels_first=channels_first), x)

@@ -11,6 +11,7 @@ from sgad.snn.convolutions import convolve, upconvolve
 from sgad.snn.kernels import Scan, is_periodic
 from sgad.snn.kernels.periodic_loops import divisors
 from sgad.snn.kernels.sparse import DENSE, is_sparse
+from sgad.snn.kernels.sparse_loops import LANES
 from sgad.snn.layers import Spiking, StepBatchNorm
 from sgad.snn.neurons import Neuron
 
@@ -85,7 +86,7 @@ def test_divisors():
 
 
 @pytest.mark.parametrize("channels_first", [True, False])
-@pytest.mark.parametrize("outputs", [5, 64])
+@pytest.mark.parametrize("outputs", [32, 64])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.28])
 def test_a_transposed_convolution_of_few_spikes(channels_first, outputs, share):
     random = torch.Generator().manual_seed(3)
@@ -93,7 +94,7 @@ def test_a_transposed_convolution_of_few_spikes(channels_first, outputs, share):
     x = spikes.permute(0, 1, 4, 2, 3).contiguous().permute(0, 1, 3, 4, 2) if channels_first else spikes
     x.requires_grad_()
     layer = nn.ConvTranspose2d(40, outputs, 4, 2, 1).double()
-    assert is_sparse(x, "numba")
+    assert is_sparse(x, outputs, "numba")
     expected = functional.conv_transpose2d(x.flatten(0, 1).permute(0, 3, 1, 2), layer.weight, layer.bias, 2, 1)
     expected = expected.permute(0, 2, 3, 1).unflatten(0, (2, 3))
     ours = upconvolve(x, layer, engine="numba")
@@ -103,9 +104,14 @@ def test_a_transposed_convolution_of_few_spikes(channels_first, outputs, share):
 
 
 def test_many_spikes_take_the_dense_way():
-    assert not is_sparse(torch.ones(2, 3, 3, 4), "numba")
-    assert not is_sparse((torch.arange(100) < 100 * DENSE).float().reshape(1, 10, 1, 10), "numba")
-    assert not is_sparse(torch.zeros(2, 3, 3, 4), "torch")
+    assert not is_sparse(torch.ones(2, 3, 3, 4), 64, "numba")
+    assert not is_sparse((torch.arange(100) < 100 * DENSE).float().reshape(1, 10, 1, 10), 64, "numba")
+    assert not is_sparse(torch.zeros(2, 3, 3, 4), 64, "torch")
+
+
+def test_channels_that_do_not_fill_whole_lanes_take_the_dense_way():
+    assert is_sparse(torch.zeros(2, 3, 3, 4), LANES, "numba")
+    assert not is_sparse(torch.zeros(2, 3, 3, 4), LANES + 1, "numba")
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3, 4, 6])

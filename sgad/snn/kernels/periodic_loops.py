@@ -85,21 +85,34 @@ def _spread(z, starts, flat, bias, share, t, target):  # type: ignore[no-untyped
 def linear_forward(start, stop, counts, entries, weight, bias, starts, flat, share, out):  # type: ignore[no-untyped-def]
     """Linear layer on listed spikes, tiles start..stop; counts (B,), entries (B, C), weight (O, C), out (T, B, O)."""
     steps, batch, outputs = out.shape
-    tile = np.empty((weight.shape[1], TILE), dtype=out.dtype)
-    z = np.empty((steps, TILE), dtype=out.dtype)
+    tile, tile_bias = np.zeros((weight.shape[1], TILE), dtype=out.dtype), np.zeros(TILE, dtype=out.dtype)
+    z, total = np.empty((steps, TILE), dtype=out.dtype), np.empty(TILE, dtype=out.dtype)
     for part in range(start, stop):
         first = part * TILE
         n = min(TILE, outputs - first)
         for o in range(n):
+            tile_bias[o] = bias[first + o]
             for c in range(weight.shape[1]):
                 tile[c, o] = weight[first + o, c]
         for b in range(batch):
-            z[:] = share - share
+            for t in range(steps):
+                for k in range(TILE):
+                    z[t, k] = share - share
             for index in range(counts[b]):
                 entry = entries[b, index]
-                add(z[entry % 256 - 1, :n], tile[entry // 256, :n])
+                period, row = z[entry % 256 - 1], tile[entry // 256]
+                for k in range(TILE):
+                    period[k] += row[k]
             for t in range(steps):
-                _spread(z[:, :n], starts, flat, bias[first : first + n], share, t, out[t, b, first : first + n])
+                for k in range(TILE):
+                    total[k] = tile_bias[k]
+                for index in range(starts[t], starts[t + 1]):
+                    period = z[flat[index]]
+                    for k in range(TILE):
+                        total[k] += share * period[k]
+                target = out[t, b, first : first + n]
+                for k in range(n):
+                    target[k] = total[k]
 
 
 @_jit
@@ -119,7 +132,9 @@ def linear_weight_gradient(start, stop, counts, entries, gradient, starts, flat,
                     add_scaled(z[flat[index], :n], gradient[t, b, first : first + n], share)
             for index in range(counts[b]):
                 entry = entries[b, index]
-                add(tile[entry // 256, :n], z[entry % 256 - 1, :n])
+                row, period = tile[entry // 256], z[entry % 256 - 1]
+                for k in range(TILE):
+                    row[k] += period[k]
         for o in range(n):
             for c in range(to_weight.shape[1]):
                 to_weight[first + o, c] = tile[c, o]

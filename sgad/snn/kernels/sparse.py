@@ -23,8 +23,9 @@ class _SparseUpconvolution(torch.autograd.Function):
         out = spikes.new_empty(len(spikes), 2 * height, 2 * width, weight.shape[1])
         ctx.save_for_backward(weight)
         ctx.listed, ctx.width, ctx.channels_first = (counts, listed), width, channels_first
-        taps = weight.detach().permute(2, 3, 0, 1).reshape(16, *weight.shape[:2]).contiguous()
-        fixed = counts, listed, taps.numpy(), bias.detach().numpy(), width, out.numpy()
+        lanes = weight.shape[1] // loops.LANES, loops.LANES
+        taps = weight.detach().permute(2, 3, 0, 1).reshape(16, len(weight), *lanes).contiguous().numpy()
+        fixed = counts, listed, taps, bias.detach().view(lanes).numpy(), width, out.unflatten(3, lanes).numpy()
         share_work(lambda start, stop, slot: loops.upconvolution_forward(start, stop, *fixed), len(spikes))
         return out
 
@@ -56,11 +57,15 @@ def _list(spikes: Tensor, channels_first: bool) -> tuple[Any, Any]:
     return counts, listed
 
 
-def is_sparse(spikes: Tensor, engine: str) -> bool:
-    """Return whether `sparse_upconvolution` is the faster way for these spikes."""
-    return engine == "numba" and spikes.shape[-1] < 2**16 and bool(spikes.count_nonzero() < DENSE * spikes.numel())
+def is_sparse(spikes: Tensor, outputs: int, engine: str) -> bool:
+    """Return whether `sparse_upconvolution` to `outputs` channels is possible, and the faster way for these spikes."""
+    fits = spikes.shape[-1] < 2**16 and outputs % loops.LANES == 0
+    return engine == "numba" and fits and bool(spikes.count_nonzero() < DENSE * spikes.numel())
 
 
 def sparse_upconvolution(spikes: Tensor, weight: Tensor, bias: Tensor, *, channels_first: bool) -> Tensor:
-    """Transpose-convolve spikes in {0, 1}, (N, C, H, W) or (N, H, W, C), 4x4, stride 2, padding 1; (N, 2H, 2W, O)."""
+    """Transpose-convolve spikes in {0, 1}, (N, C, H, W) or (N, H, W, C), 4x4, stride 2, padding 1; (N, 2H, 2W, O).
+
+    `is_sparse` says for which O.
+    """
     return _SparseUpconvolution.apply(spikes.contiguous(), weight, bias, channels_first)  # type: ignore[no-any-return]

@@ -10,9 +10,29 @@ import numpy as np
 from numba import njit
 
 from sgad.snn.kernels.periodic_loops import TILE, add
-from sgad.snn.kernels.sparse_loops import add_listed
+from sgad.snn.kernels.sparse_loops import add_rows
 
+#: Numbers added together where there are few output channels.
+SHORT = 16
 _jit: Any = njit(nogil=True, cache=True, error_model="numpy")
+
+
+@_jit
+def _add_four(target, one, two, three, four):  # type: ignore[no-untyped-def]
+    for k in range(target.shape[0]):
+        target[k] += (one[k] + two[k]) + (three[k] + four[k])
+
+
+@_jit
+def _add_long_rows(target, weights, found, first, last):  # type: ignore[no-untyped-def]
+    """Add the rows of `weights` (C, n) that `found` names from `first` to `last` to target (n,): `add_rows` for long ones."""
+    index = first
+    while index + 4 <= last:
+        one, two = weights[found[index]], weights[found[index + 1]]
+        _add_four(target, one, two, weights[found[index + 2]], weights[found[index + 3]])
+        index += 4
+    for rest in range(index, last):
+        add(target, weights[found[rest]])
 
 
 @_jit
@@ -46,24 +66,34 @@ def linear_spikes(start, stop, offsets, channels, weight, bias, starts, flat, co
     """
     tau, threshold, one, zero = constants[0], constants[1], constants[2], constants[3]
     batch, steps, outputs = spikes.shape
-    tile = np.zeros((weight.shape[0], TILE), dtype=weight.dtype)
-    z = np.empty((steps, TILE), dtype=weight.dtype)
+    # Loops run over whole tiles, whose length is known at compile time; what is beyond the outputs is not handed on.
+    tile, tile_bias = np.zeros((weight.shape[0], 1, TILE), dtype=weight.dtype), np.zeros(TILE, dtype=weight.dtype)
+    z = np.empty((steps, 1, TILE), dtype=weight.dtype)
     current, v = np.empty(TILE, dtype=weight.dtype), np.empty(TILE, dtype=weight.dtype)
+    fired = np.empty(TILE, dtype=np.uint8)
     for part in range(start, stop):
         first = part * TILE
         n = min(TILE, outputs - first)
-        tile[:, :n] = weight[:, first : first + n]
+        tile[:, 0, :n] = weight[:, first : first + n]
+        tile_bias[:n] = bias[first : first + n]
         for b in range(batch):
-            z[:] = zero
             for p in range(steps):
-                begin = offsets[b, p]
-                add_listed(z[p], tile, channels[b, begin:], offsets[b, p + 1] - begin)
-            v[:] = zero
+                for k in range(TILE):
+                    z[p, 0, k] = zero
+                add_rows(z[p], tile, channels[b], offsets[b, p], offsets[b, p + 1], TILE)
+            for k in range(TILE):
+                v[k] = zero
             for t in range(steps):
-                current[:n] = bias[first : first + n]
+                for k in range(TILE):
+                    current[k] = tile_bias[k]
                 for index in range(starts[t], starts[t + 1]):
-                    add(current[:n], z[flat[index], :n])
-                _fire(current[:n], v[:n], spikes[b, t, first : first + n], tau, threshold, one, zero)
+                    period = z[flat[index], 0]
+                    for k in range(TILE):
+                        current[k] += period[k]
+                _fire(current, v, fired, tau, threshold, one, zero)
+                found = spikes[b, t, first : first + n]
+                for k in range(n):
+                    found[k] = fired[k]
 
 
 @_jit
@@ -90,19 +120,27 @@ def upconvolve_spikes(offsets, channels, taps, bias, weights, currents):  # type
     outputs = bias.shape[0]
     columns = currents.shape[2] // outputs
     collected = np.empty(16 * outputs, dtype=bias.dtype)
+    short, short_taps = collected.reshape(outputs, SHORT), taps.reshape(taps.shape[0], outputs, SHORT)
+    zero = bias[0] - bias[0]
     for t in range(currents.shape[0]):
         for y in range(currents.shape[1]):
             for x in range(columns):
-                currents[t, y, x * outputs : (x + 1) * outputs] = bias
+                pixel = currents[t, y, x * outputs : (x + 1) * outputs]
+                for k in range(outputs):
+                    pixel[k] = bias[k]
     width = columns // 2 - 1
     for p in range(offsets.shape[0]):
         # Input (i, j) reaches the four rows from 2i on, and there the four pixels from 2j on.
         row, left = 2 * (p // width), 2 * (p % width) * outputs
         for t in range(offsets.shape[1] - 1):
-            first, count = offsets[p, t], offsets[p, t + 1] - offsets[p, t]
-            if count > 0:
-                collected[:] = bias[0] - bias[0]
-                add_listed(collected, taps, channels[p, first:], count)
+            first, last = offsets[p, t], offsets[p, t + 1]
+            if last > first:
+                for k in range(16 * outputs):
+                    collected[k] = zero
+                if outputs <= 3:
+                    add_rows(short, short_taps, channels[p], first, last, SHORT)
+                else:
+                    _add_long_rows(collected, taps, channels[p], first, last)
                 if weights.size > 0:
                     for k in range(collected.shape[0]):
                         collected[k] *= weights[t]
