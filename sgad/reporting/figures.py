@@ -20,6 +20,7 @@ from sgad.reporting.plotting import (
     picture_sheet,
     save_figure,
     text_width,
+    wrap_labels,
 )
 from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
 from sgad.reporting.summary import has_value, is_baseline
@@ -210,14 +211,14 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
         shown = [(labels[cell], picture) for cell, picture in firsts.items() if picture is not None]
         return picture_sheet(shown, CELLS_A_ROW)
     seeds = sorted({seed for _, _, seed in drawn})[:MAX_SEEDS_SHOWN]
-    figure, axes = _picture_sheet(len(seeds), len(labels))
+    titles, share = wrap_labels(list(labels.values()), 0.85 * _column_width(len(labels)))
+    figure, axes = _picture_sheet(len(seeds), len(labels), lines=max(title.count("\n") + 1 for title in titles))
     for row, seed in enumerate(seeds):
-        for column, (cell, label) in enumerate(labels.items()):
+        for column, cell in enumerate(labels):
             key = (*cell, seed)
             _show(axes[row][column], pictures[key], found[key].status)
             if row == 0:
-                width = figure.get_figwidth() / len(labels)
-                axes[row][column].set_title(label, fontsize=7.5 * min(1.0, 0.85 * width / text_width([label])))
+                axes[row][column].set_title(titles[column], fontsize=7.5 * share, pad=3)
         axes[row][0].set_ylabel(f"seed {seed}")
     return figure
 
@@ -244,12 +245,17 @@ def evolution_figure(stored: Stored, dataset: str) -> "Figure | None":
     return figure
 
 
-def _picture_sheet(rows: int, columns: int, gap: float = 0.03) -> tuple["Figure", Any]:
-    width = min(PAGE, 0.25 + 1.75 * columns)
-    height = 0.25 + rows * (1 + gap) * (width - 0.25) / columns
+def _column_width(columns: int) -> float:
+    return min((PAGE - 0.25) / columns, 1.75)
+
+
+def _picture_sheet(rows: int, columns: int, gap: float = 0.03, lines: int = 1) -> tuple["Figure", Any]:
+    """Return axes for pictures, with room for titles of so many lines."""
+    width, title = 0.25 + _column_width(columns) * columns, 0.1 + 0.12 * lines
+    height = 0.03 + title + rows * (1 + gap) * (width - 0.25) / columns
     return new_figure(
         rows, columns, width, height,
-        left=0.22 / width, right=1 - 0.03 / width, bottom=0.03 / height, top=1 - 0.22 / height,
+        left=0.22 / width, right=1 - 0.03 / width, bottom=0.03 / height, top=1 - title / height,
         wspace=0.03, hspace=gap,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -121,6 +122,25 @@ def text_width(labels: Sequence[str]) -> float:
     return 0.056 * max(map(len, labels))
 
 
+def wrap_labels(labels: Sequence[str], width: float) -> tuple[list[str], float]:
+    """Break labels that are wider than `width` inches before their brackets and behind plus signs.
+
+    Returns them with the share of their size at which even the widest line fits.
+    """
+    broken = [label if text_width([label]) <= width else _broken(label, width) for label in labels]
+    return broken, min(1.0, width / text_width([line for label in broken for line in label.splitlines()]))
+
+
+def _broken(label: str, width: float) -> str:
+    head, bracket, changes = label.partition(" (")
+    lines = [head, ""] if bracket else [""]
+    for part in re.findall(r"[^+]*\+?", (bracket.strip() + changes) if bracket else head):
+        if lines[-1] and text_width([lines[-1] + part]) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line for line in lines if line)
+
+
 def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure":
     """Return labelled pictures in rows of at most `columns`."""
     columns = min(columns, len(pictures))
@@ -128,19 +148,18 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
     width = (PAGE - 0.1) / columns - 0.08
     tallest = max(picture.height / picture.width for _, picture in pictures)
     cell = min(width * tallest, 2.6)
-    height = rows * (cell + 0.22) + 0.05
+    labels, share = wrap_labels([label for label, _ in pictures], width)
+    gap = 0.03 + 0.105 * max(2, *(label.count("\n") + 1 for label in labels))
+    height = rows * (cell + gap) + 0.05
     figure, axes = new_figure(
-        rows, columns, PAGE, height, left=0.01, right=0.99, bottom=0.02 / height, top=1 - 0.2 / height,
-        wspace=0.04, hspace=0.22 / cell,
+        rows, columns, PAGE, height, left=0.01, right=0.99, bottom=0.02 / height, top=1 - (gap - 0.02) / height,
+        wspace=0.04, hspace=gap / cell,
     )  # fmt: skip
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, (label, picture) in zip(axes.flat, pictures, strict=False):
+    for ax, label, (_, picture) in zip(axes.flat, labels, pictures, strict=False):
         ax.imshow(picture, interpolation="nearest", aspect="equal")
-        if text_width([label]) > 1.2 * width:
-            # What is joined to a recipe has a line of its own.
-            label = label.replace(" (", "\n(", 1)
-        ax.set_title(label, fontsize=6.5 * min(1.0, width / text_width(label.splitlines())), pad=2, linespacing=1)
+        ax.set_title(label, fontsize=6.5 * share, pad=2)
     return figure
 
 

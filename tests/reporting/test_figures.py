@@ -6,7 +6,7 @@ import pytest
 from sgad.config.experiment import ExperimentConfig
 from sgad.reporting.collect import collect
 from sgad.reporting.figures import DRAW, figure_jobs, save_figures, write_figures
-from sgad.reporting.plotting import COLOURS, dashes, palette, paper_style
+from sgad.reporting.plotting import COLOURS, dashes, palette, paper_style, text_width, wrap_labels
 from sgad.reporting.stored import Stored, read_stored
 
 
@@ -78,3 +78,13 @@ def test_a_user_s_ninth_model_still_gets_a_colour_and_dashes() -> None:
     keys = [f"m{index}" for index in range(9)]
     assert palette(keys)["m8"] == COLOURS[0]
     assert len({(palette(keys)[key], str(dashes(keys)[key])) for key in keys[:8]}) == 8
+
+
+def test_titles_break_before_brackets_and_behind_plus_signs_until_they_fit() -> None:
+    label = "SGAD (threshold=0.5+learning_rate=0.0004+max_steps=1500)"
+    width = text_width(["learning_rate=0.0004+"])
+    (short, long), share = wrap_labels(["SGAD", label], width)
+    assert (short, share) == ("SGAD", 1.0)
+    assert long.splitlines() == ["SGAD", "(threshold=0.5+", "learning_rate=0.0004+", "max_steps=1500)"]
+    _, share = wrap_labels([label], width / 2)
+    assert share == pytest.approx(0.5)
