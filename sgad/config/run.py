@@ -115,6 +115,9 @@ class RunConfig(BaseModel):
 
     # --- data
     pixel_range: Literal["unit", "symmetric"] = Field("unit", description="pixels in [0, 1] or in [-1, 1]")
+    event_counts: Literal["raw", "clipped"] = Field(
+        "raw", description="real event frames as they are (the release), or cut at 1, the most that a generator makes"
+    )
     flip: bool | None = Field(None, description="random horizontal flips; null: as the data set says")
 
     # --- sampling and measuring
@@ -189,7 +192,7 @@ NOT_HASHED = {
 }
 
 #: Keys younger than stored results, with the value that stands for how those were made: it does not change their hash.
-ADDED_LATER = {"scoring_query": "image"}
+ADDED_LATER = {"scoring_query": "image", "event_counts": "raw"}
 
 #: Public keys with their order in files.
 RUN_KEYS = tuple(RunConfig.model_fields)

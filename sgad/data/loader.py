@@ -22,6 +22,8 @@ class Batches:
     ----------
     pixel_range
         `unit` for [0, 1], `symmetric` for [-1, 1]; event counts are never scaled.
+    event_counts
+        `clipped`: counts above 1 are 1.
     flip
         Random horizontal flips; None: as the data set says.
     drop_last
@@ -35,6 +37,7 @@ class Batches:
         seed: int,
         *,
         pixel_range: Literal["unit", "symmetric"] = "unit",
+        event_counts: Literal["raw", "clipped"] = "raw",
         flip: bool | None = None,
         drop_last: bool = False,
         split: str = "train",
@@ -49,6 +52,7 @@ class Batches:
         self._axes = (prepared.manifest.name, seed)
         self._events = prepared.manifest.is_events
         self._symmetric = pixel_range == "symmetric"
+        self._clipped = event_counts == "clipped"
         self._flip = prepared.manifest.flip if flip is None else flip
         self._batch_size = batch_size
         self._drop_last = drop_last
@@ -90,7 +94,8 @@ class Batches:
             chosen = self._flips(step, len(raw))
             raw[chosen] = raw[chosen][..., ::-1]
         if self._events:
-            return np.ascontiguousarray(raw.swapaxes(0, 1), dtype=np.float32)
+            counts = np.ascontiguousarray(raw.swapaxes(0, 1), dtype=np.float32)
+            return np.minimum(counts, 1, out=counts) if self._clipped else counts
         batch = raw.astype(np.float32)
         batch /= np.float32(127.5 if self._symmetric else 255)
         if self._symmetric:

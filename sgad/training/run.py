@@ -146,6 +146,7 @@ def _train_locked(
         config.batch_size,
         config.seed,
         pixel_range=config.pixel_range,
+        event_counts=config.event_counts,
         flip=config.flip,
         drop_last=config.drop_last,
     )

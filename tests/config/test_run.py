@@ -6,7 +6,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from sgad.config.run import NOT_HASHED, PAPER_QUIRKS, Quirks, RunConfig
+from sgad.config.run import ADDED_LATER, NOT_HASHED, PAPER_QUIRKS, Quirks, RunConfig
 
 
 def make(**values: object) -> RunConfig:
@@ -72,7 +72,8 @@ def test_the_hash_covers_what_changes_the_result_and_nothing_else() -> None:
 def test_a_key_added_later_does_not_change_the_hash_of_older_runs() -> None:
     """Stored results were made before the key existed; at the value that stands for that their hash stays."""
     before = {
-        key: value for key, value in make().model_dump(mode="json").items() if key not in {*NOT_HASHED, "scoring_query"}
+        key: value for key, value in make().model_dump(mode="json").items() if key not in {*NOT_HASHED, *ADDED_LATER}
     }
     assert make().hash() == hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()[:16]
     assert make(scoring_query="frame").hash() != make().hash()
+    assert make(event_counts="clipped").hash() != make().hash()

@@ -89,3 +89,12 @@ def test_events_come_time_first_and_unscaled(tmp_path: Path) -> None:
     assert batch.shape == (4, 5, 2, 28, 28)
     assert batch.flags["C_CONTIGUOUS"]
     np.testing.assert_array_equal(batch[:, 2], data.train.images[batches.indices(0)[2]])
+
+
+def test_counts_are_cut_at_1_where_asked(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "raw")
+    run_prepare(describe("events", time_bins=1, denoise_us=0), tmp_path / "raw", tmp_path / "tiny")
+    data = load_prepared(tmp_path / "tiny")
+    raw, clipped = (Batches(data, 5, seed=0, event_counts=counts).at(0) for counts in ("raw", "clipped"))
+    assert raw.max() > 1
+    np.testing.assert_array_equal(clipped, np.minimum(raw, 1))
