@@ -23,7 +23,7 @@ class Batches:
     pixel_range
         `unit` for [0, 1], `symmetric` for [-1, 1]; event counts are never scaled.
     event_counts
-        `clipped`: counts above 1 are 1.
+        `raw` as prepared, `clipped`: counts above 1 are 1, as measures see them. Still images know neither.
     flip
         Random horizontal flips; None: as the data set says.
     drop_last

@@ -1,6 +1,7 @@
 """What stands under every table and figure: data, recipe, images and seeds, protocol. Stand-ins are named."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sgad.names import label_of, metric_info
@@ -53,7 +54,7 @@ def recipe_note(captions: Captions, variants: list[str]) -> str:
         note = _beside_name(name, captions["variants"].get(name, ""))
         key = name.partition("+")[0], "" if note in captions["note"] else note
         named.setdefault(key, []).append(name)
-    return sentences([captions["note"], *(_recipe(*key, names) for key, names in named.items())])
+    return sentences([captions["note"], *(_recipe(note, names) for (_, note), names in named.items())])
 
 
 def _beside_name(name: str, note: str) -> str:
@@ -64,8 +65,10 @@ def _beside_name(name: str, note: str) -> str:
     return ", ".join(parts)
 
 
-def _recipe(base: str, note: str, names: list[str]) -> str:
-    what = f"variant {names[0]}" if len(names) == 1 else f"variant {base} and what is joined to it by +"
+def _recipe(note: str, names: list[str]) -> str:
+    columns = zip(*(name.split("+") for name in names), strict=False)
+    shared = "+".join(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, columns))
+    what = f"variant {names[0]}" if len(names) == 1 else f"variant {shared} and what is joined to it by +"
     return f"{what}: {note}" if note else what
 
 

@@ -20,7 +20,7 @@ from sgad.reporting.plotting import (
     picture_sheet,
     save_figure,
     text_width,
-    wrap_labels,
+    wrap_label,
 )
 from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
 from sgad.reporting.summary import has_value, is_baseline
@@ -211,14 +211,15 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
         shown = [(labels[cell], picture) for cell, picture in firsts.items() if picture is not None]
         return picture_sheet(shown, CELLS_A_ROW)
     seeds = sorted({seed for _, _, seed in drawn})[:MAX_SEEDS_SHOWN]
-    titles, share = wrap_labels(list(labels.values()), 0.85 * _column_width(len(labels)))
-    figure, axes = _picture_sheet(len(seeds), len(labels), lines=max(title.count("\n") + 1 for title in titles))
+    titles = [wrap_label(label, 0.85 * _column_width(len(labels))) for label in labels.values()]
+    figure, axes = _picture_sheet(len(seeds), len(labels), lines=max(title.count("\n") + 1 for title, _ in titles))
     for row, seed in enumerate(seeds):
         for column, cell in enumerate(labels):
             key = (*cell, seed)
             _show(axes[row][column], pictures[key], found[key].status)
             if row == 0:
-                axes[row][column].set_title(titles[column], fontsize=7.5 * share, pad=3)
+                title, share = titles[column]
+                axes[row][column].set_title(title, fontsize=7.5 * share, pad=3)
         axes[row][0].set_ylabel(f"seed {seed}")
     return figure
 

@@ -122,13 +122,15 @@ def text_width(labels: Sequence[str]) -> float:
     return 0.056 * max(map(len, labels))
 
 
-def wrap_labels(labels: Sequence[str], width: float) -> tuple[list[str], float]:
-    """Break labels that are wider than `width` inches before their brackets and behind plus signs.
+def wrap_label(label: str, width: float) -> tuple[str, float]:
+    """Break a label that is wider than `width` inches before its bracket and behind plus signs.
 
-    Returns them with the share of their size at which even the widest line fits.
+    Returns it with the share of its size at which even its widest line fits.
     """
-    broken = [label if text_width([label]) <= width else _broken(label, width) for label in labels]
-    return broken, min(1.0, width / text_width([line for label in broken for line in label.splitlines()]))
+    if text_width([label]) <= width:
+        return label, 1.0
+    broken = _broken(label, width)
+    return broken, min(1.0, width / text_width(broken.split("\n")))
 
 
 def _broken(label: str, width: float) -> str:
@@ -148,8 +150,8 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
     width = (PAGE - 0.1) / columns - 0.08
     tallest = max(picture.height / picture.width for _, picture in pictures)
     cell = min(width * tallest, 2.6)
-    labels, share = wrap_labels([label for label, _ in pictures], width)
-    gap = 0.03 + 0.105 * max(2, *(label.count("\n") + 1 for label in labels))
+    titles = [wrap_label(label, width) for label, _ in pictures]
+    gap = 0.03 + 0.105 * max(2, max(label.count("\n") + 1 for label, _ in titles))
     height = rows * (cell + gap) + 0.05
     figure, axes = new_figure(
         rows, columns, PAGE, height, left=0.01, right=0.99, bottom=0.02 / height, top=1 - (gap - 0.02) / height,
@@ -157,7 +159,7 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
     )  # fmt: skip
     for ax in axes.flat:
         ax.set_axis_off()
-    for ax, label, (_, picture) in zip(axes.flat, labels, pictures, strict=False):
+    for ax, (label, share), (_, picture) in zip(axes.flat, titles, pictures, strict=False):
         ax.imshow(picture, interpolation="nearest", aspect="equal")
         ax.set_title(label, fontsize=6.5 * share, pad=2)
     return figure

@@ -6,7 +6,7 @@ import pytest
 from sgad.config.experiment import ExperimentConfig
 from sgad.reporting.collect import collect
 from sgad.reporting.figures import DRAW, figure_jobs, save_figures, write_figures
-from sgad.reporting.plotting import COLOURS, dashes, palette, paper_style, text_width, wrap_labels
+from sgad.reporting.plotting import COLOURS, dashes, palette, paper_style, text_width, wrap_label
 from sgad.reporting.stored import Stored, read_stored
 
 
@@ -81,10 +81,10 @@ def test_a_user_s_ninth_model_still_gets_a_colour_and_dashes() -> None:
 
 
 def test_titles_break_before_brackets_and_behind_plus_signs_until_they_fit() -> None:
-    label = "SGAD (threshold=0.5+learning_rate=0.0004+max_steps=1500)"
     width = text_width(["learning_rate=0.0004+"])
-    (short, long), share = wrap_labels(["SGAD", label], width)
-    assert (short, share) == ("SGAD", 1.0)
-    assert long.splitlines() == ["SGAD", "(threshold=0.5+", "learning_rate=0.0004+", "max_steps=1500)"]
-    _, share = wrap_labels([label], width / 2)
-    assert share == pytest.approx(0.5)
+    assert wrap_label("SGAD (stable)", width) == ("SGAD (stable)", 1.0)
+    label = "SGAD (threshold=0.5+learning_rate=0.0004+max_steps=1500)"
+    title, share = wrap_label(label, width)
+    assert (title.split("\n"), share) == (["SGAD", "(threshold=0.5+", "learning_rate=0.0004+", "max_steps=1500)"], 1.0)
+    assert wrap_label(label, width / 2)[1] == pytest.approx(0.5)
+    assert wrap_label("x" * 40, text_width(["x" * 10])) == ("x" * 40, pytest.approx(0.25))

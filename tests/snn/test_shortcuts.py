@@ -112,6 +112,10 @@ def test_many_spikes_take_the_dense_way():
 def test_channels_that_do_not_fill_whole_lanes_take_the_dense_way():
     assert is_sparse(torch.zeros(2, 3, 3, 4), LANES, "numba")
     assert not is_sparse(torch.zeros(2, 3, 3, 4), LANES + 1, "numba")
+    x, layer = (torch.rand(2, 3, 4, 5, 8) < 0.1).double(), nn.ConvTranspose2d(8, LANES + 1, 4, 2, 1).double()
+    expected = functional.conv_transpose2d(x.flatten(0, 1).permute(0, 3, 1, 2), layer.weight, layer.bias, 2, 1)
+    ours = upconvolve(x, layer, engine="numba")
+    assert torch.allclose(ours, expected.permute(0, 2, 3, 1).unflatten(0, (2, 3)), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 3, 4, 6])

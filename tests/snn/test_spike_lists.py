@@ -7,6 +7,7 @@ from torch import nn
 from sgad.config.run import RunConfig
 from sgad.models.registry import build_generator, fold_batch_norm
 from sgad.snn.kernels import Scan
+from sgad.snn.kernels.periodic_loops import TILE
 from sgad.snn.kernels.spike_lists import DENSE, sample_pixels
 from sgad.snn.layers import StepBatchNorm, record_activity, use_engine
 from sgad.snn.neurons import Neuron
@@ -72,6 +73,22 @@ def test_layers_of_any_width_and_length(steps, neuron, weighted):
             )
     assert ours is not None
     assert spikes.any()
+    assert torch.allclose(ours, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_outputs_that_end_within_a_tile():
+    """Of two tiles, the second is partly filled."""
+    torch.manual_seed(2)
+    linear, deconvolution = nn.Linear(9, 75 * 2).double(), nn.ConvTranspose2d(75, 1, 4, 2, 1).double()
+    assert TILE < linear.out_features < 2 * TILE
+    x = torch.randn(1, 3, 9, dtype=torch.float64) + 0.7
+    with torch.no_grad():
+        linear.bias += 0.6
+        ours = sample_pixels(x, linear, [deconvolution], (1, 2), Scan(5, Neuron()))
+        spikes = fire(linear(fire(x.expand(5, -1, -1), Neuron())), Neuron()).unflatten(2, (75, 1, 2))
+        expected = deconvolution(spikes.flatten(0, 1)).unflatten(0, (5, 3)).permute(0, 1, 3, 4, 2)
+    assert ours is not None
+    assert spikes[..., TILE // 2 :, :, :].any()
     assert torch.allclose(ours, expected, rtol=1e-10, atol=1e-12)
 
 

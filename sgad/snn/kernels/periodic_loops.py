@@ -85,6 +85,7 @@ def _spread(z, starts, flat, bias, share, t, target):  # type: ignore[no-untyped
 def linear_forward(start, stop, counts, entries, weight, bias, starts, flat, share, out):  # type: ignore[no-untyped-def]
     """Linear layer on listed spikes, tiles start..stop; counts (B,), entries (B, C), weight (O, C), out (T, B, O)."""
     steps, batch, outputs = out.shape
+    # Loops run over whole tiles, whose length is known at compile time; what is beyond the outputs is not handed on.
     tile, tile_bias = np.zeros((weight.shape[1], TILE), dtype=out.dtype), np.zeros(TILE, dtype=out.dtype)
     z, total = np.empty((steps, TILE), dtype=out.dtype), np.empty(TILE, dtype=out.dtype)
     for part in range(start, stop):

@@ -66,6 +66,6 @@ def is_sparse(spikes: Tensor, outputs: int, engine: str) -> bool:
 def sparse_upconvolution(spikes: Tensor, weight: Tensor, bias: Tensor, *, channels_first: bool) -> Tensor:
     """Transpose-convolve spikes in {0, 1}, (N, C, H, W) or (N, H, W, C), 4x4, stride 2, padding 1; (N, 2H, 2W, O).
 
-    `is_sparse` says for which O.
+    O must be a multiple of LANES.
     """
     return _SparseUpconvolution.apply(spikes.contiguous(), weight, bias, channels_first)  # type: ignore[no-any-return]

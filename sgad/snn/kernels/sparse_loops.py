@@ -7,7 +7,7 @@ from numba.misc.special import literally
 
 from sgad.snn.kernels.periodic_loops import add
 
-#: Output channels worked on together.
+#: Output channels worked on together; a kernel for other numbers of channels would be slower than the dense product.
 LANES = 32
 _jit: Any = njit(nogil=True, cache=True, error_model="numpy")
 
@@ -27,19 +27,19 @@ def list_spikes(start, stop, spikes, counts, listed):  # type: ignore[no-untyped
 
 
 @_jit
-def add_rows(target, weights, found, first, last, lanes):  # type: ignore[no-untyped-def]
-    """Add the rows of `weights` (C, n, lanes) that `found` names from `first` to `last` to target (n, lanes)."""
-    # Compiled for this number of lanes, short loops take a third of the time.
+def add_rows(target, weights, found, start, stop, lanes):  # type: ignore[no-untyped-def]
+    """Add the rows of `weights` (C, n, lanes) that found[start:stop] names to target (n, lanes)."""
+    # Compiled for this number of lanes: where rows are short, a third of the time of loops that look for their end.
     literally(lanes)
-    index = first
-    while index + 4 <= last:
+    index = start
+    while index + 4 <= stop:
         one, two = weights[found[index]], weights[found[index + 1]]
         three, four = weights[found[index + 2]], weights[found[index + 3]]
         for j in range(target.shape[0]):
             for k in range(lanes):
                 target[j, k] += (one[j, k] + two[j, k]) + (three[j, k] + four[j, k])
         index += 4
-    for rest in range(index, last):
+    for rest in range(index, stop):
         one = weights[found[rest]]
         for j in range(target.shape[0]):
             for k in range(lanes):

@@ -12,8 +12,8 @@ from numba import njit
 from sgad.snn.kernels.periodic_loops import TILE, add
 from sgad.snn.kernels.sparse_loops import add_rows
 
-#: Numbers added together where there are few output channels.
-SHORT = 16
+#: With so few output channels, the 16 * O weights of a spike are a short row, added as O rows of 16.
+FEW = 3
 _jit: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
@@ -24,14 +24,14 @@ def _add_four(target, one, two, three, four):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _add_long_rows(target, weights, found, first, last):  # type: ignore[no-untyped-def]
-    """Add the rows of `weights` (C, n) that `found` names from `first` to `last` to target (n,): `add_rows` for long ones."""
-    index = first
-    while index + 4 <= last:
+def _add_long_rows(target, weights, found, start, stop):  # type: ignore[no-untyped-def]
+    """Add the rows of `weights` (C, n) that found[start:stop] names to target (n,): `add_rows` for long ones."""
+    index = start
+    while index + 4 <= stop:
         one, two = weights[found[index]], weights[found[index + 1]]
         _add_four(target, one, two, weights[found[index + 2]], weights[found[index + 3]])
         index += 4
-    for rest in range(index, last):
+    for rest in range(index, stop):
         add(target, weights[found[rest]])
 
 
@@ -66,7 +66,7 @@ def linear_spikes(start, stop, offsets, channels, weight, bias, starts, flat, co
     """
     tau, threshold, one, zero = constants[0], constants[1], constants[2], constants[3]
     batch, steps, outputs = spikes.shape
-    # Loops run over whole tiles, whose length is known at compile time; what is beyond the outputs is not handed on.
+    # As in `periodic_loops.linear_forward`, loops run over whole tiles.
     tile, tile_bias = np.zeros((weight.shape[0], 1, TILE), dtype=weight.dtype), np.zeros(TILE, dtype=weight.dtype)
     z = np.empty((steps, 1, TILE), dtype=weight.dtype)
     current, v = np.empty(TILE, dtype=weight.dtype), np.empty(TILE, dtype=weight.dtype)
@@ -120,7 +120,7 @@ def upconvolve_spikes(offsets, channels, taps, bias, weights, currents):  # type
     outputs = bias.shape[0]
     columns = currents.shape[2] // outputs
     collected = np.empty(16 * outputs, dtype=bias.dtype)
-    short, short_taps = collected.reshape(outputs, SHORT), taps.reshape(taps.shape[0], outputs, SHORT)
+    short, short_taps = collected.reshape(outputs, 16), taps.reshape(taps.shape[0], outputs, 16)
     zero = bias[0] - bias[0]
     for t in range(currents.shape[0]):
         for y in range(currents.shape[1]):
@@ -133,14 +133,14 @@ def upconvolve_spikes(offsets, channels, taps, bias, weights, currents):  # type
         # Input (i, j) reaches the four rows from 2i on, and there the four pixels from 2j on.
         row, left = 2 * (p // width), 2 * (p % width) * outputs
         for t in range(offsets.shape[1] - 1):
-            first, last = offsets[p, t], offsets[p, t + 1]
-            if last > first:
+            start, stop = offsets[p, t], offsets[p, t + 1]
+            if stop > start:
                 for k in range(16 * outputs):
                     collected[k] = zero
-                if outputs <= 3:
-                    add_rows(short, short_taps, channels[p], first, last, SHORT)
+                if outputs <= FEW:
+                    add_rows(short, short_taps, channels[p], start, stop, 16)
                 else:
-                    _add_long_rows(collected, taps, channels[p], first, last)
+                    _add_long_rows(collected, taps, channels[p], start, stop)
                 if weights.size > 0:
                     for k in range(collected.shape[0]):
                         collected[k] *= weights[t]
