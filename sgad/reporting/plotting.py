@@ -151,7 +151,7 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
     tallest = max(picture.height / picture.width for _, picture in pictures)
     cell = min(width * tallest, 2.6)
     titles = [wrap_label(label, width) for label, _ in pictures]
-    gap = 0.03 + 0.105 * max(2, max(label.count("\n") + 1 for label, _ in titles))
+    gap = 0.06 + 0.11 * max(2, max(label.count("\n") + 1 for label, _ in titles))
     height = rows * (cell + gap) + 0.05
     figure, axes = new_figure(
         rows, columns, PAGE, height, left=0.01, right=0.99, bottom=0.02 / height, top=1 - (gap - 0.02) / height,
