@@ -7,7 +7,7 @@ from numba.misc.special import literally
 
 from sgad.snn.kernels.periodic_loops import add
 
-#: Output channels worked on together; a kernel for other numbers of channels would be slower than the dense product.
+#: Output channels worked on together; numbers of channels that are no multiple of it take the dense product.
 LANES = 32
 _jit: Any = njit(nogil=True, cache=True, error_model="numpy")
 
