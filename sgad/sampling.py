@@ -23,7 +23,7 @@ from sgad.runs.provenance import free_memory
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 from sgad.runs.seeds import stream_seed
-from sgad.snn.layers import StepBatchNorm
+from sgad.snn.batch_norm import StepBatchNorm
 from sgad.training.run import held_device, set_threads
 
 Statistics = Literal["running", "recalibrated", "batch"]

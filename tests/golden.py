@@ -20,7 +20,7 @@ from torch import nn
 from sgad.config.run import PAPER_QUIRKS, RunConfig
 from sgad.errors import InputError
 from sgad.models.registry import build_discriminator, build_generator
-from sgad.snn.layers import StepBatchNorm
+from sgad.snn.batch_norm import StepBatchNorm
 from sgad.training.optimisers import build_optimisers
 from sgad.training.step import UpdateResult, update_pair
 

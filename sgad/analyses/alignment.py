@@ -17,7 +17,7 @@ from sgad.analyses.findings import Finding, missing
 from sgad.analyses.neurons import Neurons
 from sgad.analyses.similarity import CEILINGS, MEASURES, Array, as_rows, noise_ceiling, permutation_test
 from sgad.analyses.subject import Subject
-from sgad.snn.layers import neuron_rates, record_activity
+from sgad.snn.activity import neuron_rates, record_activity
 
 PERMUTATIONS = 199
 BATCH = 50

@@ -19,8 +19,8 @@ from sgad.analyses.subject import Subject
 from sgad.errors import InputError
 from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.generators import BASE_CHANNELS, Generated, Generator, SgadGenerator
+from sgad.snn.activity import neuron_rates, record_activity
 from sgad.snn.encoders import encode
-from sgad.snn.layers import neuron_rates, record_activity
 
 IMAGES = 64
 COUNTED = "operations of one image, mean of {n} images; pooled spikes counted before pooling, a repeated input multiplied once"

@@ -9,9 +9,10 @@ from torch.nn import functional
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
 from sgad.models.generators import LARGE, Shape, neuron_of
+from sgad.snn.batch_norm import StepBatchNorm, commit_statistics
 from sgad.snn.convolutions import convolve
 from sgad.snn.encoders import encode
-from sgad.snn.layers import Spiking, StepBatchNorm, commit_statistics
+from sgad.snn.layers import Spiking
 from sgad.snn.neurons import NEGATIVE_SLOPE, readout_weights
 from sgad.snn.segments import States, run_in_segments
 

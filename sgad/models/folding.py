@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sgad.models.generators import Generator
-from sgad.snn.layers import StepBatchNorm
+from sgad.snn.batch_norm import StepBatchNorm
 
 
 @torch.no_grad()

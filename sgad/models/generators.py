@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
 from sgad.models.decoding import decode, scoring_layers
+from sgad.snn.batch_norm import StepBatchNorm, commit_statistics
 from sgad.snn.convolutions import upconvolve
 from sgad.snn.encoders import encode
 from sgad.snn.kernels import Scan, is_periodic
-from sgad.snn.layers import Spiking, StepBatchNorm, commit_statistics
+from sgad.snn.layers import Spiking
 from sgad.snn.neurons import Neuron, leaky_step, readout_weights
 from sgad.snn.segments import States, run_in_segments
 

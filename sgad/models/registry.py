@@ -18,7 +18,7 @@ from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.folding import fold_batch_norm as fold_batch_norm
 from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shape, SwganGenerator
 from sgad.models.storage import unpack
-from sgad.snn.layers import StepBatchNorm
+from sgad.snn.batch_norm import StepBatchNorm
 
 #: The one key of a weights file's metadata: several would stand in another order each time.
 HEADER = "header"

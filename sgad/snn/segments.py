@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sgad.snn.layers import statistics_frozen
+from sgad.snn.batch_norm import statistics_frozen
 
 States = list[Tensor | None]
 #: (input of a segment, its first step, number of steps, states before) -> (output, states after)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from sgad.snn.layers import statistics_frozen, use_engine
+from sgad.snn.batch_norm import statistics_frozen
+from sgad.snn.layers import use_engine
 
 Critic = Callable[[Tensor], Tensor]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from sgad.snn.layers import StepBatchNorm, firing_rates, record_activity, statistics_frozen, window_shares
+from sgad.snn.activity import firing_rates, record_activity, window_shares
+from sgad.snn.batch_norm import StepBatchNorm, statistics_frozen
 
 #: Below this mean standard deviation between images (of pixels in [0, 1]) all images are the same to the eye.
 COLLAPSED_DIVERSITY = 0.004

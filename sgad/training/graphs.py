@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sgad.config.run import RunConfig
+from sgad.snn.batch_norm import forget_statistics
 from sgad.snn.kernels import resolve_engine
-from sgad.snn.layers import forget_statistics
 from sgad.training.step import UpdateResult
 
 #: Pairs that run kernel by kernel before one is recorded: optimisers and libraries allocate in them.

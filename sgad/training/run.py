@@ -25,8 +25,8 @@ from sgad.runs.lock import run_lock
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, read_record
 from sgad.runs.seeds import stream_seed
+from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels import engine_name
-from sgad.snn.layers import statistics_frozen
 from sgad.snn.process import keep_pages
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import load_initial_weights, newest_checkpoint, restore_tensors, save_tensors

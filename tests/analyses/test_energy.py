@@ -10,7 +10,7 @@ from sgad.config.run import RunConfig
 from sgad.errors import InputError
 from sgad.models.generators import Generated
 from sgad.models.registry import build_discriminator, build_generator, fold_batch_norm
-from sgad.snn.layers import neuron_rates, record_activity
+from sgad.snn.activity import neuron_rates, record_activity
 
 
 def test_three_neurons_by_hand() -> None:

@@ -1,10 +1,5 @@
 """What may be measured, and the sentence that anything else gets."""
 
-import io
-import pickle
-import re
-import zipfile
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,17 +14,7 @@ from sgad.measures.images import (
     to_uint8,
     to_uint8_rgb,
 )
-
-
-def _save_folder(folder, images, suffix=".png"):
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{index:04d}{suffix}")
-    return folder
-
-
-def _grey(random, n=6, height=10, width=12):
-    return random.integers(0, 256, (n, height, width), np.uint8)
+from tests.measures.broken import grey_images, save_folder
 
 
 def _all(images):
@@ -37,8 +22,8 @@ def _all(images):
 
 
 def test_a_folder_of_grey_images(tmp_path, random):
-    pixels = _grey(random)
-    images = open_images(_save_folder(tmp_path / "a", pixels))
+    pixels = grey_images(random)
+    images = open_images(save_folder(tmp_path / "a", pixels))
     assert images.shape == (1, 10, 12)
     np.testing.assert_array_equal(_all(images), pixels[:, None])
 
@@ -54,7 +39,7 @@ def test_a_folder_of_colour_images_with_subfolders_is_sorted(tmp_path, random):
 
 
 def test_grey_and_colour_files_together_become_colour(tmp_path, random):
-    _save_folder(tmp_path, _grey(random, 2, 8, 8))
+    save_folder(tmp_path, grey_images(random, 2, 8, 8))
     Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(tmp_path / "z.png")
     images = open_images(tmp_path)
     assert images.shape == (3, 8, 8)
@@ -63,13 +48,13 @@ def test_grey_and_colour_files_together_become_colour(tmp_path, random):
 
 @pytest.mark.parametrize("key", ["images", "samples", "anything"])
 def test_an_npz_by_its_key(tmp_path, random, key):
-    pixels = _grey(random)[:, None]
+    pixels = grey_images(random)[:, None]
     np.savez(tmp_path / "a.npz", **{key: pixels})
     np.testing.assert_array_equal(_all(open_images(tmp_path / "a.npz")), pixels)
 
 
 def test_a_samples_file_of_ours_and_its_run_folder(tmp_path, random):
-    pixels = _grey(random)[:, None]
+    pixels = grey_images(random)[:, None]
     np.savez(tmp_path / "samples.npz", images=pixels, meta=np.array("{}"), steps=np.zeros((6, 2, 1, 10, 12), np.uint8))
     np.testing.assert_array_equal(_all(open_images(tmp_path)), pixels)
 
@@ -85,7 +70,7 @@ def test_an_npy_and_channels_last(tmp_path, random):
 def test_tensors_are_taken(random):
     import torch
 
-    pixels = _grey(random)
+    pixels = grey_images(random)
     np.testing.assert_array_equal(_all(images_of_array(torch.from_numpy(pixels))), pixels[:, None])
 
 
@@ -143,10 +128,10 @@ def test_a_prepared_data_set_gives_its_reference_split(digits_folder):
 
 
 def test_the_content_hash_knows_pixels_order_and_shape_not_names(tmp_path, random):
-    pixels = _grey(random)
+    pixels = grey_images(random)
     by_array = images_of_array(pixels)
     np.save(tmp_path / "other.npy", pixels[:, None])
-    folder = _save_folder(tmp_path / "folder", pixels)
+    folder = save_folder(tmp_path / "folder", pixels)
     assert open_images(folder).content_hash() == by_array.content_hash()
     assert open_images(tmp_path / "other.npy").content_hash() == by_array.content_hash()
     assert images_of_array(pixels[::-1]).content_hash() != by_array.content_hash()
@@ -161,8 +146,8 @@ def test_a_random_subset_is_seeded_and_without_replacement(random):
     assert set(first) != set(_all(images.random_subset(30, seed=2)).ravel())
 
 
-def test_colour_files_of_grey_images_become_grey(random):
-    grey = _grey(random)
+def test_colour_files_of_grey_images_becomegrey_images(random):
+    grey = grey_images(random)
     images = as_channels(images_of_array(np.repeat(grey[:, None], 3, axis=1)), 1)
     np.testing.assert_array_equal(_all(images), grey[:, None])
 
@@ -177,272 +162,17 @@ def test_only_what_is_asked_for_is_read(random):
                 Watched.read = max(Watched.read, len(key))
             return found
 
-    images = images_of_array(_grey(random, 100).view(Watched))
+    images = images_of_array(grey_images(random, 100).view(Watched))
     for _ in images.batches(8):
         pass
     assert Watched.read == 8
 
 
-def _png(size=(8, 8), mode="L"):
-    buffer = io.BytesIO()
-    Image.new(mode, size).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _noisy_png(random):
-    buffer = io.BytesIO()
-    Image.fromarray(random.integers(0, 256, (64, 64), np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _nothing_there(path, random):
-    return path / "absent"
-
-
-def _empty_folder(path, random):
-    return path
-
-
-def _folder_of_text(path, random):
-    (path / "notes.txt").write_text("no images here")
-    return path
-
-
-def _unequal_sizes(path, random):
-    (path / "a.png").write_bytes(_png((8, 8)))
-    (path / "b.png").write_bytes(_png((8, 9)))
-    return path
-
-
-def _empty_image(path, random):
-    (path / "a.png").write_bytes(_png())
-    (path / "b.png").write_bytes(b"")
-    return path
-
-
-def _text_named_png(path, random):
-    (path / "a.png").write_text("not a picture")
-    return path
-
-
-def _truncated_image(path, random):
-    (path / "a.png").write_bytes(_noisy_png(random))
-    (path / "b.png").write_bytes(_noisy_png(random)[:1500])
-    return path
-
-
-def _sixteen_bits(path, random):
-    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(path / "a.png")
-    return path
-
-
-def _animation(path, random):
-    frames = [Image.fromarray(frame) for frame in random.integers(0, 256, (3, 8, 8), np.uint8)]
-    frames[0].save(path / "a.gif", save_all=True, append_images=frames[1:])
-    return path
-
-
-def _one_image_file(path, random):
-    (path / "a.png").write_bytes(_png())
-    return path / "a.png"
-
-
-def _unknown_suffix(path, random):
-    (path / "a.mat").write_bytes(b"MATLAB")
-    return path / "a.mat"
-
-
-def _npz(path, **arrays):
-    np.savez(path / "a.npz", **arrays)
-    return path / "a.npz"
-
-
-def _npz_is_text(path, random):
-    (path / "a.npz").write_text("text")
-    return path / "a.npz"
-
-
-def _npz_truncated(path, random):
-    file = _npz(path, images=_grey(random, 50))
-    file.write_bytes(file.read_bytes()[:2000])
-    return file
-
-
-def _npz_damaged(path, random):
-    file = _npz(path, images=_grey(random, 50))
-    content = bytearray(file.read_bytes())
-    content[1000:1100] = bytes(100)
-    file.write_bytes(bytes(content))
-    return file
-
-
-def _npz_pickled(path, random):
-    return _npz(path, images=np.array([{"a": 1}, None], dtype=object))
-
-
-def _npz_many_keys(path, random):
-    return _npz(path, first=_grey(random), second=_grey(random))
-
-
-def _npz_empty(path, random):
-    with zipfile.ZipFile(path / "a.npz", "w"):
-        pass
-    return path / "a.npz"
-
-
-def _npz_floats_without_range(path, random):
-    return _npz(path, images=random.random((4, 1, 8, 8)))
-
-
-def _npz_wrong_dimensions(path, random):
-    return _npz(path, images=np.zeros((4, 64), np.uint8))
-
-
-def _npz_five_channels(path, random):
-    return _npz(path, images=np.zeros((4, 5, 8, 8), np.uint8))
-
-
-def _npz_strings(path, random):
-    return _npz(path, images=np.full((4, 8, 8), "x"))
-
-
-def _npz_complex(path, random):
-    return _npz(path, images=np.zeros((4, 8, 8), complex))
-
-
-def _npy_is_pickle(path, random):
-    (path / "a.npy").write_bytes(pickle.dumps([1, 2]))
-    return path / "a.npy"
-
-
-def _npy_truncated(path, random):
-    np.save(path / "a.npy", _grey(random, 50))
-    file = path / "a.npy"
-    file.write_bytes(file.read_bytes()[:900])
-    return file
-
-
-def _npy_zero_bytes(path, random):
-    (path / "a.npy").write_bytes(b"")
-    return path / "a.npy"
-
-
-def _npy_is_npz(path, random):
-    np.savez(path / "a.npz", images=_grey(random))
-    (path / "a.npz").rename(path / "a.npy")
-    return path / "a.npy"
-
-
-def _no_images_in_it(path, random):
-    np.save(path / "a.npy", np.zeros((0, 1, 8, 8), np.uint8))
-    return path / "a.npy"
-
-
-def _one_image_in_it(path, random):
-    np.save(path / "a.npy", np.zeros((1, 1, 8, 8), np.uint8))
-    return path / "a.npy"
-
-
-def _integers_beyond_255(path, random):
-    np.save(path / "a.npy", np.full((4, 8, 8), 300))
-    return path / "a.npy"
-
-
-def _negative_integers(path, random):
-    np.save(path / "a.npy", np.full((4, 8, 8), -1))
-    return path / "a.npy"
-
-
-def _split_without_images(path, random):
-    (path / "manifest.json").write_text('{"reference_split": "test"}')
-    return path
-
-
-def _manifest_of_junk(path, random):
-    (path / "manifest.json").write_text("{")
-    return path
-
-
-def _no_pixels(path, random):
-    np.save(path / "a.npy", np.zeros((4, 1, 0, 8), np.uint8))
-    return path / "a.npy"
-
-
-BROKEN = {
-    "does not exist": _nothing_there,
-    "holds no images": _empty_folder,
-    "holds no images ": _folder_of_text,
-    "b.png is 8x9 pixels": _unequal_sizes,
-    "b.png is not a readable image": _empty_image,
-    "a.png is not a readable image": _text_named_png,
-    "b.png is not a readable image ": _truncated_image,
-    "pixels of type I;16": _sixteen_bits,
-    "animation of 3 frames": _animation,
-    "is one image; give the folder": _one_image_file,
-    "neither a folder nor": _unknown_suffix,
-    "a.npz is not a readable archive (empty or another format)": _npz_is_text,
-    "a.npz is not a readable archive (truncated or damaged)": _npz_truncated,
-    "a.npz is not a readable archive (truncated or damaged) ": _npz_damaged,
-    "Python objects": _npz_pickled,
-    "holds first, second": _npz_many_keys,
-    "holds nothing": _npz_empty,
-    "declare their range (--range)": _npz_floats_without_range,
-    "has shape (4, 64)": _npz_wrong_dimensions,
-    "has shape (4, 5, 8, 8)": _npz_five_channels,
-    "holds <U1 values": _npz_strings,
-    "holds complex128 values": _npz_complex,
-    "a.npy is not a readable array (empty or another format)": _npy_is_pickle,
-    "a.npy is not a readable array (truncated)": _npy_truncated,
-    "a.npy is not a readable array (empty or another format) ": _npy_zero_bytes,
-    "a.npy is not a readable array (empty or another format)  ": _npy_is_npz,
-    "has 0 image(s)": _no_images_in_it,
-    "has 1 image(s)": _one_image_in_it,
-    "integers from 300 to 300": _integers_beyond_255,
-    "integers from -1 to -1": _negative_integers,
-    "test.images.npy does not exist": _split_without_images,
-    "not a readable JSON file": _manifest_of_junk,
-    "no pixels": _no_pixels,
-}
-
-
-def _open_and_read(path):
-    images = open_images(path)
-    require_comparable(images, images)
-    images.content_hash()
-
-
-@pytest.mark.parametrize(("sentence", "make"), BROKEN.items())
-def test_broken_input_gets_a_sentence_that_names_the_file(tmp_path, random, sentence, make):
-    path = make(tmp_path, random)
-    with pytest.raises(InputError) as caught:
-        _open_and_read(path)
-    message = str(caught.value)
-    assert sentence.strip() in message
-    assert str(tmp_path) in message
-    assert "\n" not in message
-    assert re.search(r"[;(]", message), "no remedy in the sentence"
-
-
-@pytest.mark.parametrize(
-    ("values", "value_range", "reason"),
-    [
-        (np.full((4, 1, 8, 8), np.nan), "unit", "not finite"),
-        (np.full((4, 1, 8, 8), np.inf), "unit", "not finite"),
-        (np.full((4, 1, 8, 8), 255.0), "unit", "outside its declared range unit"),
-        (np.full((4, 1, 8, 8), -1.0), "unit", "outside its declared range"),
-        (np.full((4, 1, 8, 8), -2.0), "symmetric", "outside its declared range symmetric"),
-        (np.full((4, 1, 8, 8), 256.0), "byte", "outside its declared range byte"),
-        (np.full((4, 1, 8, 8), 0.5), "percent", "range must be one of"),
-    ],
-)
-def test_values_outside_their_range_are_refused(tmp_path, values, value_range, reason):
-    np.save(tmp_path / "a.npy", values)
-    with pytest.raises(InputError, match=reason):
-        open_images(tmp_path / "a.npy", value_range).content_hash()
-
-
 def test_sets_of_different_sizes_are_refused(random):
-    first, second = images_of_array(_grey(random), name="a"), images_of_array(_grey(random, 6, 12, 10), name="b")
+    first, second = (
+        images_of_array(grey_images(random), name="a"),
+        images_of_array(grey_images(random, 6, 12, 10), name="b"),
+    )
     with pytest.raises(InputError, match=r"a has images of shape .* b of"):
         require_comparable(first, second)
 

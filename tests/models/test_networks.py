@@ -22,7 +22,7 @@ from sgad.models.registry import (
     load_generator,
     register,
 )
-from sgad.snn.layers import StepBatchNorm
+from sgad.snn.batch_norm import StepBatchNorm
 
 GREY, EVENTS, RGB32 = (1, 28, 28), (2, 28, 28), (3, 32, 32)
 

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sgad.snn.batch_norm import StepBatchNorm
 from sgad.snn.convolutions import convolve, upconvolve
 from sgad.snn.kernels import Scan, is_periodic
 from sgad.snn.kernels.periodic_loops import divisors
 from sgad.snn.kernels.sparse import DENSE, is_sparse
 from sgad.snn.kernels.sparse_loops import LANES
-from sgad.snn.layers import Spiking, StepBatchNorm
+from sgad.snn.layers import Spiking
 from sgad.snn.neurons import Neuron
 
 

@@ -19,7 +19,8 @@ from sgad.models.storage import BITS, pack, unpack
 from sgad.runs.record import RunRecord, read_record
 from sgad.runs.seeds import stream_seed
 from sgad.sampling import SampleRequest, sample_run
-from sgad.snn.layers import StepBatchNorm, firing_rates, record_activity
+from sgad.snn.activity import firing_rates, record_activity
+from sgad.snn.batch_norm import StepBatchNorm
 from sgad.training.checkpoint import save_tensors
 from sgad.zoo.export import export_run
 
