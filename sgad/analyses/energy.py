@@ -21,6 +21,7 @@ from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.generators import BASE_CHANNELS, Generated, Generator, SgadGenerator
 from sgad.snn.activity import neuron_rates, record_activity
 from sgad.snn.encoders import encode
+from sgad.training.step import shown_to_critic
 
 IMAGES = 64
 COUNTED = "operations of one image, mean of {n} images; pooled spikes counted before pooling, a repeated input multiplied once"
@@ -46,7 +47,7 @@ def analyse_energy(subject: Subject) -> list[Finding]:
     z = subject.z[:IMAGES]
     with record_activity(generator, keep_rates=True), record_activity(critic, keep_rates=True):
         made = subject.run_generator(z)
-        critic(made.frames)
+        critic(shown_to_critic(made.frames, subject.config))
     try:
         networks = {
             "generator": generator_operations(generator, z),

@@ -30,6 +30,7 @@ FigureName = Literal[
     "bars",
     "samples",
     "activity",
+    "layers",
     "health",
     "evolution",
     "domain_gap",

@@ -79,7 +79,9 @@ class RunConfig(BaseModel):
     tau: float = Field(2.0, ge=1.0, description="membrane time constant in steps")
     threshold: Positive = Field(1.0, description="membrane potential above which a neuron fires")
     surrogate: Literal["arctan", "sigmoid", "rectangle"] = Field("arctan", description="derivative used for the spike")
-    surrogate_width: Positive = Field(2.0, description="sharpness a of the surrogate derivative")
+    surrogate_width: Positive = Field(
+        2.0, description="a of the surrogate derivative: how sharp arctan and sigmoid are, how wide the rectangle is"
+    )
 
     # --- training
     epochs: int = Field(100, ge=1, description="passes through the training split")
@@ -89,28 +91,46 @@ class RunConfig(BaseModel):
     objective: Literal["earth_mover", "bce", "hinge", "non_saturating", "least_squares"] = Field(
         "earth_mover", description="what critic and generator minimise"
     )
-    optimizer: Literal["rmsprop", "adam"] = Field("rmsprop", description="rmsprop: torch's defaults, as the release")
+    optimizer: Literal["rmsprop", "adam"] = Field(
+        "rmsprop", description="rmsprop: torch's defaults, as the release; adam: Kingma and Ba 2015"
+    )
     betas: tuple[Probability, Probability] = Field((0.5, 0.99), description="Adam's decay rates")
-    lr_discriminator: Positive = Field(2e-4, description="learning rate of the critic")
+    lr_discriminator: Positive = Field(
+        2e-4, description="learning rate of the critic (apart from the other: Heusel et al. 2017)"
+    )
     lr_generator: Positive = Field(2e-4, description="learning rate of the generator")
     schedule: Literal["none", "cosine", "linear"] = Field(
         "none",
         description="learning rate over time: cosine over cosine_epochs, or linear to 0 over the last half",
     )
     cosine_epochs: int = Field(20, ge=1, description="T_max of the cosine schedule, in epochs")
-    warmup_steps: int = Field(0, ge=0, description="update pairs over which the learning rates rise from 0")
-    critic_steps: int = Field(1, ge=1, le=100, description="critic updates per generator update")
-    constraint: Literal["none", "weight_clip", "gradient_penalty", "r1", "spectral_norm"] = Field(
-        "none", description="what keeps the critic Lipschitz"
+    warmup_steps: int = Field(
+        0, ge=0, description="update pairs over which the learning rates rise from 0 (Goyal et al. 2017)"
     )
-    constraint_weight: Positive = Field(10.0, description="penalty weight, or the bound of weight clipping")
-    constraint_interval: int = Field(1, ge=1, description="penalty every so many steps (lazy regularisation)")
+    critic_steps: int = Field(
+        1, ge=1, le=100, description="critic updates per generator update (Arjovsky et al. 2017), all on one real batch"
+    )
+    constraint: Literal["none", "weight_clip", "gradient_penalty", "r1", "spectral_norm"] = Field(
+        "none",
+        description="what bounds the critic: clipped weights (Arjovsky et al. 2017), a penalty on its gradient (Gulrajani et al."
+        " 2017; r1: Mescheder et al. 2018), or spectral norm (Miyato et al. 2018)",
+    )
+    constraint_weight: Positive = Field(
+        10.0, description="weight of the penalty; with weight_clip the bound, at most 1"
+    )
+    constraint_interval: int = Field(
+        1, ge=1, description="penalty every so many steps (lazy regularisation, Karras et al. 2020)"
+    )
     drift_weight: float = Field(0.0, ge=0, description="weight of the mean squared score (Karras et al. 2018)")
-    input_noise: float = Field(0.0, ge=0, description="standard deviation of noise on the critic's images")
+    input_noise: float = Field(
+        0.0, ge=0, description="standard deviation of noise on the critic's images (Soenderby et al. 2017)"
+    )
     augment: tuple[Literal["brightness", "translation", "cutout"], ...] = Field(
         (), description="differentiable augmentations of the critic's images (Zhao et al. 2020)"
     )
-    ema_decay: float = Field(0.0, ge=0, lt=1, description="moving average of the generator's weights; 0: none")
+    ema_decay: float = Field(
+        0.0, ge=0, lt=1, description="moving average of the generator's weights (Yazici et al. 2019); 0: none"
+    )
     quirks: Quirks = Field(Quirks(), description="`paper`, `none`, or switches one by one")
 
     # --- data
@@ -167,6 +187,13 @@ class RunConfig(BaseModel):
         if self.neuron == "leaky_relu" and self.time_steps != 1:
             raise ValueError("neuron leaky_relu is the analog control and needs time_steps 1")
         return self
+
+    @property
+    def network_family(self) -> str:
+        """Return `family`, or what neurons and critic make of it where a variant changed them."""
+        if self.neuron == "leaky_relu":
+            return "ann"
+        return "hybrid" if self.discriminator == "analog" else self.family
 
     def hash(self) -> str:
         """Return the SHA-256 (16 hex digits) of the values that decide the result of training.

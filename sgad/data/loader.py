@@ -49,6 +49,8 @@ class Batches:
                 " take a smaller one or `drop_last: false`"
             )
         self._images: NDArray[Any] = np.array(images) if images.nbytes <= IN_MEMORY_BYTES else images
+        #: Hash of the prepared data.
+        self.data_hash = prepared.manifest.content_hash
         self._axes = (prepared.manifest.name, seed)
         self._events = prepared.manifest.is_events
         self._symmetric = pixel_range == "symmetric"

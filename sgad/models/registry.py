@@ -22,6 +22,8 @@ from sgad.snn.batch_norm import StepBatchNorm
 
 #: The one key of a weights file's metadata: several would stand in another order each time.
 HEADER = "header"
+#: Enough for spectral norm to start within a percent of a random weight's largest singular value.
+POWER_ITERATIONS = 30
 
 Builder = Callable[[RunConfig, Shape], nn.Module]
 
@@ -127,19 +129,7 @@ def initialise(module: nn.Module, random: torch.Generator, weight_init: str = "d
     """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            # torch counts the second axis as inputs for transposed convolutions, too.
-            weight = part.weight
-            if parametrize.is_parametrized(part, "weight"):
-                weight = part.parametrizations.weight.original  # type: ignore[union-attr, assignment]
-            bound = 1 / math.sqrt(weight[0].numel())
-            if weight_init == "orthogonal":
-                nn.init.orthogonal_(weight, generator=random)
-            elif weight_init == "normal":
-                nn.init.normal_(weight, std=0.02, generator=random)
-            else:
-                _draw(weight, bound, random)
-            if part.bias is not None:
-                _draw(part.bias, bound, random)
+            _initialise_synapse(part, random, weight_init)
         elif hasattr(part, "reset_running_stats"):
             part.weight.fill_(1)  # type: ignore[operator]
             part.bias.zero_()  # type: ignore[operator]
@@ -148,6 +138,36 @@ def initialise(module: nn.Module, random: torch.Generator, weight_init: str = "d
         module.last_deconv.weight.mul_(module.output_gain)
         if module.output_bias is not None and module.last_deconv.bias is not None:
             module.last_deconv.bias.fill_(module.output_bias)
+
+
+def _initialise_synapse(
+    part: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, random: torch.Generator, weight_init: str
+) -> None:
+    is_parametrized = parametrize.is_parametrized(part, "weight")
+    weight = part.parametrizations.weight.original if is_parametrized else part.weight  # type: ignore[union-attr]
+    assert isinstance(weight, Tensor)
+    # torch counts the second axis as inputs for transposed convolutions, too.
+    bound = 1 / math.sqrt(weight[0].numel())
+    if weight_init == "orthogonal":
+        nn.init.orthogonal_(weight, generator=random)
+    elif weight_init == "normal":
+        nn.init.normal_(weight, std=0.02, generator=random)
+    else:
+        _draw(weight, bound, random)
+    if part.bias is not None:
+        _draw(part.bias, bound, random)
+    if is_parametrized:
+        _find_singular_vectors(part)
+
+
+def _find_singular_vectors(part: nn.Module) -> None:
+    """Let spectral norm find the singular vectors of new weights: those of the old ones would not bound them."""
+    was_training = part.training
+    part.train()
+    for _ in range(POWER_ITERATIONS):
+        # In training mode each look at the weight is one power iteration.
+        part.weight  # noqa: B018
+    part.train(was_training)
 
 
 def _draw(values: Tensor, bound: float, random: torch.Generator) -> None:

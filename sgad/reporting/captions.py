@@ -18,6 +18,7 @@ FIGURE_TITLES = {
     "bars": "Measures: bars are means over seeds, points are seeds, the dashed line is real training images",
     "samples": "Samples, not selected: each model's grid as drawn",
     "activity": "Firing rates of generator and critic during training, one line a run",
+    "layers": "Firing rates of each layer during training, one line a run",
     "health": (
         "Gradient norms, share of potentials where the surrogate derivative exceeds half its peak, and standard deviation"
         " between images during training, one line a run"

@@ -15,6 +15,7 @@ from sgad.config.compose import resolve_run, variant_note
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.names import label_of
+from sgad.reporting.histories import read_history
 from sgad.reporting.kept import Kept, kept_runs
 from sgad.reporting.pictures import collect_pictures
 from sgad.reporting.provenance import read_rows, write_provenance
@@ -33,7 +34,6 @@ from sgad.reporting.stored import (
 from sgad.runs.files import read_json, write_json, write_text
 from sgad.runs.record import read_record
 
-HISTORY_ROWS = 400
 Row = dict[str, Any]
 
 
@@ -136,7 +136,7 @@ def _planned(key: RunKey) -> Row:
         config = resolve_run(key)
     except InputError:
         return {}
-    return {"family": config.family, "time_steps": config.time_steps}
+    return {"family": config.network_family, "time_steps": config.time_steps}
 
 
 def _identity(run: Row) -> Row:
@@ -208,35 +208,23 @@ def _baseline_rows(dataset: str, path: Path) -> list[Row]:
     return [same | {"model": entry["model"]} | _measured(entry, "completed") for entry in entries]
 
 
+def _write_histories(path: Path, runs: Iterable[_Run]) -> None:
+    rows: list[Row] = []
+    for run in runs:
+        history = run.kept.history if run.kept is not None else read_history(run.folder)
+        rows += [run.key._asdict() | row for row in history]
+    columns = dict.fromkeys([*KEY_COLUMNS, "step"])
+    for row in rows:
+        columns.update(dict.fromkeys(row))
+    _write_csv(path, list(columns), rows)
+
+
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
-
-
-def _write_histories(path: Path, runs: Iterable[_Run]) -> None:
-    columns, rows = list(KEY_COLUMNS), []
-    for run in runs:
-        history = run.kept.history if run.kept is not None else _history(run.folder / "history.csv")
-        columns += [column for column in (history[0] if history else {}) if column not in columns]
-        rows += [row | run.key._asdict() for row in history]
-    _write_csv(path, columns if "step" in columns else [*columns, "step"], rows)
-
-
-def _history(path: Path) -> list[Row]:
-    """At most HISTORY_ROWS rows of a history, evenly spread, the first and the last among them."""
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-    # A kill may have cut the last line short.
-    read = csv.DictReader(line for line in lines if line.endswith("\n"))
-    rows = [row for row in read if None not in row and None not in row.values() and row.get("step")]
-    if len(rows) <= HISTORY_ROWS:
-        return rows
-    spread = (len(rows) - 1) / (HISTORY_ROWS - 1)
-    return [rows[round(index * spread)] for index in range(HISTORY_ROWS)]
 
 
 def _detailed(experiment: ExperimentConfig) -> set[str]:

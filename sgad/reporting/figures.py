@@ -144,6 +144,16 @@ def activity_figure(stored: Stored, dataset: str) -> "Figure | None":
     return _draw_histories(stored, dataset, ACTIVITY)
 
 
+def layers_figure(stored: Stored, dataset: str) -> "Figure | None":
+    """Firing rates of every layer against update pairs."""
+    prefix = "firing_rate/"
+    columns = [str(column) for column in stored.histories if str(column).startswith(prefix)]
+    names = {
+        column: column.removeprefix(prefix).replace("discriminator", "critic").replace("/", " ") for column in columns
+    }
+    return _draw_histories(stored, dataset, names)
+
+
 def health_figure(stored: Stored, dataset: str) -> "Figure | None":
     """Draw what warns of a training that fails: gradient norms, potentials near the threshold, diversity."""
     return _draw_histories(stored, dataset, HEALTH)
@@ -287,6 +297,7 @@ DRAW: dict[str, Callable[[Stored, str], "Figure | None"]] = {
     "bars": bars_figure,
     "samples": samples_figure,
     "activity": activity_figure,
+    "layers": layers_figure,
     "health": health_figure,
     "evolution": evolution_figure,
     **DRAW_ANALYSIS,

@@ -18,7 +18,10 @@ from sgad.runs.record import read_record
 
 FILE_NAME = "provenance.json"
 #: Files of a run folder that collected numbers come from.
-RUN_FILES = ("run.json", "config.yaml", "history.csv", "metrics.json", *(f"analyses/{name}.csv" for name in ANALYSES))
+RUN_FILES = (
+    *("run.json", "config.yaml", "history.csv", "layers.csv", "time_steps.csv", "metrics.json"),
+    *(f"analyses/{name}.csv" for name in ANALYSES),
+)
 #: What `collect` makes; the other files of an experiment follow from these.
 COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "analyses.csv", "captions.json", "grids")
 

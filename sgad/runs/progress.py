@@ -18,7 +18,8 @@ BAR_SECONDS = 0.5
 TERMINAL_VARIABLE = "SGAD_PROGRESS_FD"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a duration as [hours:]minutes:seconds."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -80,7 +81,7 @@ class Progress:
 
     def _line(self, seconds: float, note: str) -> str:
         speed = (self._done - self._start_count) / max(seconds, 1e-9)
-        left = _clock((self._total - self._done) / speed) if speed > 0 else "?"
+        left = clock((self._total - self._done) / speed) if speed > 0 else "?"
         share = 100 * self._done // max(self._total, 1)
         text = f"{self._title}: {self._done}/{self._total} {self._unit} ({share} %), {left} left"
         return f"{text}, {note}" if note else text

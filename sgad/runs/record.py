@@ -15,8 +15,26 @@ Status = Literal["running", "completed", "diverged", "collapsed", "interrupted",
 FINAL = ("completed", "diverged", "collapsed")
 
 
+class Session(BaseModel):
+    """One process's work on a run that was interrupted: what it was, and how far the run was when it ended."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    started: str
+    commit: str
+    machine: str
+    device: str
+    threads: int
+    steps: int
+    seconds: float
+
+
 class RunRecord(BaseModel):
-    """One training run's record. Times in seconds, memory in MB (10^6 bytes)."""
+    """One training run's record. Times in seconds, memory in MB (10^6 bytes).
+
+    Of a run that was interrupted, `seconds` is the sum of all its processes; when it started, commit, machine, device,
+    threads and versions are of the last one, and `earlier_sessions` says what the others were.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,6 +65,11 @@ class RunRecord(BaseModel):
     started: str = ""
     ended: str = ""
     sessions: int = Field(1, description="processes that worked on the run, more than one after an interruption")
+    earlier_sessions: list[Session] = Field(default_factory=list, description="all of them but the last")
+
+    def as_session(self) -> Session:
+        """Return what this record says of the process that wrote it."""
+        return Session(**{name: getattr(self, name) for name in Session.model_fields})
 
     def write(self, folder: Path) -> None:
         """Write run.json atomically."""

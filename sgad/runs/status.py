@@ -1,12 +1,12 @@
 """Where every run of an experiment stands, read from its files alone."""
 
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError
 from sgad.runs.lock import is_locked
+from sgad.runs.progress import clock
 from sgad.runs.record import FINAL, read_record
 
 LOG_LINES = 5
@@ -112,7 +112,7 @@ def format_states(states: list[RunState]) -> str:
     for state in states:
         steps = f"{state.steps}/{state.target_steps}" if state.target_steps else "-"
         speed = f"{state.images_per_second:.0f}" if state.images_per_second else "-"
-        left = time.strftime("%H:%M:%S", time.gmtime(state.seconds_left)) if state.seconds_left else "-"
+        left = clock(state.seconds_left) if state.seconds_left else "-"
         measured = "yes" if state.measured else "no"
         lines.append(f"{state.run:<{width}}  {state.status:<11}  {steps:>13}  {speed:>8}  {left:>8}  {measured}")
         if state.reason:

@@ -15,7 +15,8 @@ def augment(x: Tensor, config: RunConfig, random: torch.Generator) -> Tensor:
         require_choice("augment", name, AUGMENTATIONS)
         x = {"brightness": _brightness, "translation": _translation, "cutout": _cutout}[name](x, random)
     if config.input_noise > 0:
-        x = x + config.input_noise * torch.randn(x.shape, generator=random, device=x.device, dtype=x.dtype)
+        # Noise of its own at every step would tell spike trains from still images, which are shown T times.
+        x = x + config.input_noise * torch.randn(x.shape[-4:], generator=random, device=x.device, dtype=x.dtype)
     return x
 
 

@@ -17,7 +17,8 @@ def averaged_copy(generator: nn.Module) -> nn.Module:
 def update_average(average: nn.Module, generator: nn.Module, decay: float, step: int) -> None:
     """Move the average towards the generator; early steps (counted from 1) count for more.
 
-    The decay is min(decay, (step + 1) / (step + 10)), as in Tarvainen and Valpola 2017; buffers are copied.
+    The decay is min(decay, (step + 1) / (step + 10)), a warm-up as in TensorFlow's ExponentialMovingAverage; buffers
+    are copied, so that samples need batch norm re-estimated (`sampling_statistics: recalibrated`).
     """
     factor = min(decay, (step + 1) / (step + 10))
     for mean, value in zip(average.parameters(), generator.parameters(), strict=True):

@@ -1,12 +1,12 @@
 """Checkpoints that are whole or do not count: tensors as safetensors, then a JSON file with their checksum.
 
 The JSON file is written last, so a checkpoint exists from the moment its JSON does. It names the hash of the resolved
-configuration; one made by another configuration is never resumed from.
+configuration and of the data; one made from others is never resumed from.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,14 @@ FOLDER = "checkpoints"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a training is made from: the hashes of its configuration and of its prepared data."""
+
+    config_hash: str
+    data_hash: str
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Tensors by name, and the plain values beside them."""
 
@@ -36,7 +44,7 @@ def save_checkpoint(
     folder: Path,
     step: int,
     tensors: Mapping[str, Tensor],
-    config_hash: str,
+    origin: Origin,
     values: Mapping[str, Any],
     keep: int,
 ) -> Path:
@@ -44,7 +52,7 @@ def save_checkpoint(
     target = folder / FOLDER
     weights = target / f"step-{step:08d}.safetensors"
     save_tensors(weights, tensors)
-    record = {"step": step, "config_hash": config_hash, "sha256": sha256_of(weights), "values": dict(values)}
+    record = {"step": step, **asdict(origin), "sha256": sha256_of(weights), "values": dict(values)}
     write_json(weights.with_suffix(".json"), record)
     for path in _records(target)[keep:]:
         path.unlink(missing_ok=True)
@@ -52,8 +60,8 @@ def save_checkpoint(
     return weights
 
 
-def newest_checkpoint(folder: Path, config_hash: str) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest whole checkpoint of this configuration, and a sentence for each one passed over.
+def newest_checkpoint(folder: Path, origin: Origin) -> tuple[Checkpoint | None, list[str]]:
+    """Return the newest whole checkpoint of this configuration and these data, and a sentence for each one passed over.
 
     Raises
     ------
@@ -64,10 +72,8 @@ def newest_checkpoint(folder: Path, config_hash: str) -> tuple[Checkpoint | None
     for path in _records(folder / FOLDER):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            if record["config_hash"] != config_hash:
-                notes.append(
-                    f"{path.name} was made with another configuration ({record['config_hash']}); not resumed from"
-                )
+            if (other := _other_origin(record, origin)) is not None:
+                notes.append(f"{path.name} was made with {other}; not resumed from")
                 continue
             weights = path.with_suffix(".safetensors")
             if not weights.is_file() or sha256_of(weights) != record["sha256"]:
@@ -79,6 +85,13 @@ def newest_checkpoint(folder: Path, config_hash: str) -> tuple[Checkpoint | None
         except (InputError, KeyError, TypeError, ValueError) as error:
             notes.append(f"{path.name} cannot be read ({error}); the one before it is used")
     return None, notes
+
+
+def _other_origin(record: Mapping[str, Any], origin: Origin) -> str | None:
+    for key, name in (("config_hash", "another configuration"), ("data_hash", "other data")):
+        if record[key] != getattr(origin, key):
+            return f"{name} ({record[key]})"
+    return None
 
 
 def _records(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The health of a training, seen live: firing rates, potentials near the threshold, gradient norms, diversity."""
+"""The health of a training, seen live: firing rates, potentials near the threshold, gradient norms, images."""
 
 import contextlib
 import math
@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from sgad.config.run import RunConfig
+from sgad.models.generators import Generated, Generator
 from sgad.snn.activity import firing_rates, record_activity, window_shares
 from sgad.snn.batch_norm import StepBatchNorm, statistics_frozen
+from sgad.training.step import shown_to_critic
 
 #: Below this mean standard deviation between images (of pixels in [0, 1]) all images are the same to the eye.
 COLLAPSED_DIVERSITY = 0.004
@@ -28,9 +31,12 @@ class Health:
     gradient_norm_generator: float | None = None
     gradient_norm_discriminator: float | None = None
     diversity: float | None = None
+    #: For each time step: distance of its images to the last ones, and their diversity.
+    through_time: list[tuple[float, float]] = field(default_factory=list)
+    temporal_inconsistency: float | None = None
 
     def columns(self) -> dict[str, float | int | None]:
-        """Return the columns of history.csv: means over layers, norms, diversity."""
+        """Return the columns of history.csv: means over layers, norms, what images are like."""
         return {
             "firing_rate_generator": _mean(self.rates_generator),
             "firing_rate_discriminator": _mean(self.rates_discriminator),
@@ -39,6 +45,7 @@ class Health:
             "gradient_norm_generator": self.gradient_norm_generator,
             "gradient_norm_discriminator": self.gradient_norm_discriminator,
             "diversity": self.diversity,
+            "temporal_inconsistency": self.temporal_inconsistency,
         }
 
     def layer_rows(self, step: int) -> list[dict[str, float | int | str | None]]:
@@ -51,6 +58,13 @@ class Health:
             {"step": step, "network": name, "layer": layer, "firing_rate": rate, "surrogate_share": shares[layer]}
             for name, rates, shares in networks
             for layer, rate in rates.items()
+        ]
+
+    def time_step_rows(self, step: int) -> list[dict[str, float | int | str | None]]:
+        """Return the rows of time_steps.csv at one step."""
+        return [
+            {"step": step, "time_step": index, "distance_to_last": distance, "diversity": diversity}
+            for index, (distance, diversity) in enumerate(self.through_time, start=1)
         ]
 
     def verdict(self) -> tuple[str, str]:
@@ -96,7 +110,7 @@ def _seen_by_training(module: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor) -> Health:
+def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor, config: RunConfig) -> Health:
     """Look at both networks with a few fixed latents (B, latent_dim), as training sees them, and change nothing.
 
     Batch norm takes the batch's own statistics: running averages lag behind weights that move fast, and a network that
@@ -104,9 +118,14 @@ def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor) ->
     """
     gradients = gradient_norm(generator), gradient_norm(discriminator)
     with _seen_by_training(generator), _seen_by_training(discriminator):
-        made = generator(z[:PROBE_IMAGES])
-        discriminator(made.frames)
-    spread = float(made.shown.float().std(dim=-4).mean())
+        # A class of one's own may not know about steps.
+        words = {"keep_steps": True} if isinstance(generator, Generator) else {}
+        made: Generated = generator(z[:PROBE_IMAGES], **words)
+        discriminator(shown_to_critic(made.frames, config))
+    # Pixels in [-1, 1] lie twice as far apart as in [0, 1].
+    unit = 2.0 if config.pixel_range == "symmetric" else 1.0
+    through_time = [] if made.steps is None else _through_time(made.steps.float() / unit)
+    spread = _diversity(made.shown.float() / unit)
     return Health(
         firing_rates(generator),
         firing_rates(discriminator),
@@ -114,4 +133,23 @@ def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor) ->
         window_shares(discriminator),
         *gradients,
         diversity=spread if math.isfinite(spread) else None,
+        through_time=through_time,
+        temporal_inconsistency=_temporal_inconsistency(made.steps, unit),
     )
+
+
+def _diversity(images: Tensor) -> float:
+    """Return the standard deviation between images (..., B, C, H, W), the mean of all pixels."""
+    return float(images.std(dim=-4).mean())
+
+
+def _through_time(steps: Tensor) -> list[tuple[float, float]]:
+    """Return for each step of (T, B, C, H, W) the mean absolute distance to the last, and the diversity."""
+    return [(float((images - steps[-1]).abs().mean()), _diversity(images)) for images in steps]
+
+
+def _temporal_inconsistency(steps: Tensor | None, unit: float) -> float | None:
+    """Return the mean absolute difference between neighbouring steps, as `sgad.analyses.temporal_gap` defines it."""
+    if steps is None or len(steps) < 2:
+        return None
+    return float(steps.float().diff(dim=0).abs().mean()) / unit

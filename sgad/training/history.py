@@ -1,8 +1,13 @@
-"""history.csv and layers.csv: rows every few update pairs, flushed as they come, cut back to the checkpoint on resume."""
+"""history.csv, layers.csv and time_steps.csv: rows every few update pairs, flushed as they come.
+
+On resume they are cut back to the checkpoint.
+"""
 
 import contextlib
 import csv
 import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +22,8 @@ COLUMNS = (
     "loss_generator",
     "score_real",
     "score_fake",
+    "critic_gap",
+    "penalty",
     "firing_rate_generator",
     "firing_rate_discriminator",
     "surrogate_share_generator",
@@ -24,13 +31,18 @@ COLUMNS = (
     "gradient_norm_generator",
     "gradient_norm_discriminator",
     "diversity",
+    "temporal_inconsistency",
     "images_per_second",
     "seconds",
 )
 
-#: One row a layer: where in the networks spikes and gradients are.
+#: One row a layer: where in the networks neurons fire, and where potentials are near the threshold.
 LAYERS_FILE = "layers.csv"
 LAYER_COLUMNS = ("step", "network", "layer", "firing_rate", "surrogate_share")
+#: One row a time step: how far the image made by then is from the last one, and how unlike each other images are.
+TIME_STEPS_FILE = "time_steps.csv"
+TIME_STEP_COLUMNS = ("step", "time_step", "distance_to_last", "diversity")
+FILES = (FILE_NAME, LAYERS_FILE, TIME_STEPS_FILE)
 
 Row = dict[str, float | int | str | None]
 
@@ -73,6 +85,33 @@ class History:
             self._stream.flush()
         except OSError as error:
             raise write_failure(self._path, error) from error
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The three files of one run, open for writing."""
+
+    pairs: History
+    layers: History
+    time_steps: History
+
+    def append(self, row: Row, layers: Sequence[Row], time_steps: Sequence[Row]) -> None:
+        """Write what one look at the networks found."""
+        self.pairs.append(row)
+        for file, rows in ((self.layers, layers), (self.time_steps, time_steps)):
+            for each in rows:
+                file.append(each)
+
+
+@contextlib.contextmanager
+def open_histories(folder: Path, last_step: int) -> Iterator[Histories]:
+    """Yield the three files of a run folder, without rows after `last_step`."""
+    with (
+        History(folder, last_step) as pairs,
+        History(folder, last_step, LAYERS_FILE, LAYER_COLUMNS) as layers,
+        History(folder, last_step, TIME_STEPS_FILE, TIME_STEP_COLUMNS) as time_steps,
+    ):
+        yield Histories(pairs, layers, time_steps)
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -21,10 +21,11 @@ from sgad.runs.progress import Progress
 from sgad.runs.seeds import stream_seed
 from sgad.runs.signals import StopRequest, stop_requests
 from sgad.training.averaging import averaged_copy, update_average
-from sgad.training.checkpoint import gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
+from sgad.training.checkpoint import Origin, gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
 from sgad.training.graphs import GraphedPairs, Update, may_be_recorded, recorder
-from sgad.training.history import LAYER_COLUMNS, LAYERS_FILE, History, Row
+from sgad.training.history import Histories, Row, open_histories
+from sgad.training.objectives import critic_gap
 from sgad.training.optimisers import build_optimisers, set_learning_rates
 from sgad.training.step import UpdateResult, update_pair
 
@@ -118,16 +119,12 @@ def train(
     Interrupted
         After SIGINT, SIGTERM or SIGUSR1; a checkpoint of the last step was written before.
     """
-    state = _Session(config, networks, folder, total_steps(config, batches.steps_per_epoch), device, hooks.tell)
+    state = _Session(config, networks, folder, batches, device, hooks.tell)
     notes = state.restore() if resume else []
     for note in notes:
         hooks.tell(note)
-    with (
-        stop_requests() as stop,
-        History(folder, state.step) as history,
-        History(folder, state.step, LAYERS_FILE, LAYER_COLUMNS) as layers,
-    ):
-        outcome = _run(state, batches, (history, layers), hooks, stop)
+    with stop_requests() as stop, open_histories(folder, state.step) as histories:
+        outcome = _run(state, histories, hooks, stop)
     outcome.notes = notes
     return outcome
 
@@ -168,32 +165,30 @@ class _Session:
         config: RunConfig,
         networks: Networks,
         folder: Path,
-        total: int,
+        batches: Batches,
         device: torch.device,
         tell: Callable[[str], None],
     ) -> None:
-        self.config, self.networks, self.folder, self.total, self.device = (
-            config,
-            networks,
-            folder,
-            total,
-            device,
-        )
+        self.config, self.networks, self.folder, self.device = config, networks, folder, device
+        self.batches, self.total = batches, total_steps(config, batches.steps_per_epoch)
         self.step, self.seconds, self.sessions = 0, 0.0, 1
         self.draw = drawer(config, device)
         self.probe = fixed_latents(config, PROBE_IMAGES).to(device, getattr(torch, config.dtype))
-        self.hash = config.hash()
+        self.origin = Origin(config.hash(), batches.data_hash)
         self.pairs = pairs_of(config, networks, device, tell)
         #: Whether all losses so far are finite; a tensor, because to read it is to wait for the device.
         self.is_finite = torch.tensor(True, device=device)
+        #: The critic's penalty when it was last due.
+        self.penalty = torch.zeros((), device=device)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; return what there is to say about it."""
-        checkpoint, notes = newest_checkpoint(self.folder, self.hash)
+        checkpoint, notes = newest_checkpoint(self.folder, self.origin)
         if checkpoint is not None:
             restore_tensors(checkpoint.tensors, self.networks.modules(), self.networks.optimisers())
             self.step, self.seconds = checkpoint.step, float(checkpoint.values["seconds"])
             self.sessions = int(checkpoint.values["sessions"]) + 1
+            self.penalty.fill_(checkpoint.values["penalty"])
             notes.append(f"resuming at step {self.step} of {self.total}")
         return notes
 
@@ -201,12 +196,12 @@ class _Session:
         """Write a checkpoint of the current step."""
         refuse_if_taken_over(self.folder)
         tensors = gather_tensors(self.networks.modules(), self.networks.optimisers())
-        values = {"seconds": self.seconds, "sessions": self.sessions}
-        save_checkpoint(self.folder, self.step, tensors, self.hash, values, self.config.keep_checkpoints)
+        values = {"seconds": self.seconds, "sessions": self.sessions, "penalty": float(self.penalty)}
+        save_checkpoint(self.folder, self.step, tensors, self.origin, values, self.config.keep_checkpoints)
 
-    def update(self, batches: Batches) -> UpdateResult:
+    def update(self) -> UpdateResult:
         """Do one update pair, the networks' and the average's."""
-        config, networks = self.config, self.networks
+        config, networks, batches = self.config, self.networks, self.batches
         real = self._on_device(torch.from_numpy(batches.at(self.step)))
         count = real.shape[1] if real.ndim == 5 else real.shape[0]
         noise = self.draw("z", self.step)
@@ -214,10 +209,35 @@ class _Session:
         set_learning_rates(config, networks.optimisers(), self.step, self.total, batches.steps_per_epoch)
         result = self.pairs(real, z, step=self.step, random=self.draw("step", self.step))
         self.is_finite &= result.is_finite
+        if self.step % config.constraint_interval == 0:
+            # A recorded pair overwrites its results.
+            self.penalty = result.losses["penalty"].clone()
         self.step += 1
         if networks.average is not None:
             update_average(networks.average, networks.generator, config.ema_decay, self.step)
         return result
+
+    def is_healthy(self, *, looks_closely: bool) -> bool:
+        """Return whether losses are finite numbers, and with `looks_closely` every weight and running average, too.
+
+        Spikes hide a weight that is not a number from the loss. A GPU is far behind what was launched: without a close
+        look it is not waited for.
+        """
+        if not looks_closely and self.device.type != "cpu":
+            return True
+        return bool(self.is_finite) and (not looks_closely or all_finite(self.networks))
+
+    def look(self) -> Health:
+        """Look at both networks with the fixed latents."""
+        return measure_health(self.networks.generator, self.networks.discriminator, self.probe, self.config)
+
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether a checkpoint belongs at this step."""
+        config, every = self.config, self.config.checkpoint_epochs
+        if self.step == self.total or self.step % config.checkpoint_every == 0:
+            return True
+        return every is not None and self.step % (every * self.batches.steps_per_epoch) == 0
 
     def _on_device(self, images: Tensor) -> Tensor:
         if self.device.type == "cuda":
@@ -226,37 +246,31 @@ class _Session:
         return images.to(self.device, getattr(torch, self.config.dtype))
 
 
-def _run(state: _Session, batches: Batches, files: tuple[History, History], hooks: Hooks, stop: StopRequest) -> Outcome:
-    history, layers = files
+def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest) -> Outcome:
     config, begun, before, first_step = state.config, time.monotonic(), state.seconds, state.step
     health = Health()
     title = f"{config.dataset}/{config.model}/{config.variant}/seed{config.seed}"
     with Progress(state.total, initial=state.step, title=title, unit="steps") as progress:
         while state.step < state.total:
-            result = state.update(batches)
+            result = state.update()
             last = state.step == state.total
             grid_due, log_due = (last or state.step % every == 0 for every in (config.grid_every, config.log_every))
             # Read once: a signal that comes after the checkpoint was decided on is for the next step.
             stopping = bool(stop)
-            checkpoint_due = stopping or _checkpoint_due(state, batches)
-            # Spikes hide a weight that is not a number from the loss, so the weights are looked at, too.
-            looked_at = grid_due or log_due or checkpoint_due
-            # A GPU is far behind what was launched; it is waited for where something is looked at anyway.
-            waits = looked_at or state.device.type == "cpu"
-            is_finite = not waits or (bool(state.is_finite) and (not looked_at or all_finite(state.networks)))
+            checkpoint_due = stopping or state.is_checkpoint_due
+            is_healthy = state.is_healthy(looks_closely=grid_due or log_due or checkpoint_due)
             state.seconds = before + time.monotonic() - begun
             speed = config.batch_size * (state.step - first_step) / max(state.seconds - before, 1e-9)
             progress.update(1, partial(_note, result, speed))
-            if not is_finite:
+            if not is_healthy:
                 reason = f"losses or weights are not finite at step {state.step}"
                 return Outcome(state.step, "diverged", reason, state.seconds, state.sessions, speed)
             if grid_due:
                 hooks.grid(state.networks.sampled, state.step)
             if log_due:
-                health = measure_health(state.networks.generator, state.networks.discriminator, state.probe)
-                history.append(_row(state, batches, result, health, speed))
-                for row in health.layer_rows(state.step):
-                    layers.append(row)
+                health = state.look()
+                row = _row(state, result, health, speed)
+                histories.append(row, health.layer_rows(state.step), health.time_step_rows(state.step))
             if checkpoint_due:
                 state.save()
                 hooks.record(state.step, state.seconds, state.sessions)
@@ -265,7 +279,7 @@ def _run(state: _Session, batches: Batches, files: tuple[History, History], hook
                 raise Interrupted(f"{title} {where}; the same command goes on from there")
     if first_step == state.total:
         # Killed after the last checkpoint: the networks are done, but nobody has looked at them.
-        health = measure_health(state.networks.generator, state.networks.discriminator, state.probe)
+        health = state.look()
     speed = config.batch_size * state.step / max(state.seconds, 1e-9)
     status, reason = health.verdict()
     return Outcome(state.step, status, reason, state.seconds, state.sessions, speed)
@@ -282,22 +296,16 @@ def all_finite(networks: Networks) -> bool:
     return bool(torch.stack([torch.isfinite(value).all() for value in values if value.is_floating_point()]).all())
 
 
-def _checkpoint_due(state: _Session, batches: Batches) -> bool:
-    config = state.config
-    if state.step == state.total or state.step % config.checkpoint_every == 0:
-        return True
-    every = config.checkpoint_epochs
-    return every is not None and state.step % (every * batches.steps_per_epoch) == 0
-
-
-def _row(state: _Session, batches: Batches, result: UpdateResult, health: Health, speed: float) -> Row:
+def _row(state: _Session, result: UpdateResult, health: Health, speed: float) -> Row:
     return {
         "step": state.step,
-        "epoch": state.step / batches.steps_per_epoch,
+        "epoch": state.step / state.batches.steps_per_epoch,
         "loss_discriminator": result.loss_discriminator,
         "loss_generator": result.loss_generator,
         "score_real": result.score_real,
         "score_fake": result.score_fake,
+        "critic_gap": float(critic_gap(state.config.objective, result.scores_real, result.scores_fake)),
+        "penalty": float(state.penalty),
         **health.columns(),
         "images_per_second": speed,
         "seconds": state.seconds,

@@ -46,6 +46,15 @@ def generator_loss(objective: str, fake: Tensor, *, is_probability: bool = False
     return (fake - 1).square().mean()
 
 
+def critic_gap(objective: str, real: Tensor, fake: Tensor) -> Tensor:
+    """Return by how much the critic prefers real to generated images, in means of scores; 0 if it can't tell them apart.
+
+    With the paper's sign of the Earth-Mover distance the critic gives real images the lower scores.
+    """
+    gap = real.mean() - fake.mean()
+    return -gap if objective == "earth_mover" else gap
+
+
 def _check(objective: str, is_probability: bool) -> None:
     require_choice("objective", objective, OBJECTIVES)
     if is_probability and objective != "bce":

@@ -5,7 +5,7 @@ import datetime
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
@@ -29,7 +29,8 @@ from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels import engine_name
 from sgad.snn.process import keep_pages
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
-from sgad.training.checkpoint import load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
+from sgad.training.checkpoint import Origin, load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
+from sgad.training.history import FILES as HISTORIES
 from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, total_steps, train
 
 GRID_IMAGES = 64
@@ -124,14 +125,24 @@ def _require_fit(config: RunConfig, prepared: Prepared) -> None:
 
 def _finished_record(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
     """Return the record of a run that this configuration and these data have already finished."""
-    if not request.resume or not (request.folder / RECORD).is_file():
+    record = _record_before(request, prepared) if request.resume else None
+    is_whole = (request.folder / "generator.safetensors").is_file()
+    return record if record is not None and record.status in FINAL and is_whole else None
+
+
+def _record_before(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
+    """Return what an earlier process with this configuration and these data wrote of the run."""
+    if not (request.folder / RECORD).is_file():
         return None
     try:
         record = read_record(request.folder)
     except InputError:
         return None
-    same = record.config_hash == request.config.hash() and record.data_hash == prepared.manifest.content_hash
-    return record if same and record.status in FINAL and (request.folder / "generator.safetensors").is_file() else None
+    return record if (record.config_hash, record.data_hash) == astuple(_origin(request, prepared)) else None
+
+
+def _origin(request: TrainRequest, prepared: Prepared) -> Origin:
+    return Origin(request.config.hash(), prepared.manifest.content_hash)
 
 
 def _train_locked(
@@ -150,11 +161,20 @@ def _train_locked(
         flip=config.flip,
         drop_last=config.drop_last,
     )
-    for note in _clear_other_results(request):
-        tell(note)
+    checkpoint, notes = newest_checkpoint(folder, _origin(request, prepared)) if request.resume else (None, [])
+    before = None if checkpoint is None else _record_before(request, prepared)
+    if checkpoint is None:
+        _clear_results(folder)
+        for note in [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []:
+            tell(note)
+    if config.ema_decay > 0 and config.sampling_statistics == "running":
+        tell("averaged weights have no running averages of their own; set sampling_statistics=recalibrated for samples")
     write_text(folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
     record = _new_record(request, prepared, device, threads)
     record.target_steps = total_steps(config, batches.steps_per_epoch)
+    if before is not None:
+        record.earlier_sessions = [*before.earlier_sessions, before.as_session()]
+        record.steps, record.seconds = before.steps, before.seconds
     record.write(folder)
 
     def note_state(step: int, seconds: float, sessions: int) -> None:
@@ -205,24 +225,12 @@ def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device
     return make_networks(config, generator.to(device, dtype), discriminator.to(device, dtype))
 
 
-def _clear_other_results(request: TrainRequest) -> list[str]:
-    """Remove what another configuration, or a training that is not resumed, left; return why it is not resumed from."""
-    folder = request.folder
-    checkpoint, notes = newest_checkpoint(folder, request.config.hash()) if request.resume else (None, [])
-    if checkpoint is not None:
-        return []
+def _clear_results(folder: Path) -> None:
+    """Remove what another configuration, other data, or a training that is not resumed left."""
     for name in (CHECKPOINTS, "grids"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (
-        "history.csv",
-        "layers.csv",
-        "generator.safetensors",
-        "discriminator.safetensors",
-        "samples.npz",
-        "metrics.json",
-    ):
+    for name in (*HISTORIES, "generator.safetensors", "discriminator.safetensors", "samples.npz", "metrics.json"):
         (folder / name).unlink(missing_ok=True)
-    return [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []
 
 
 def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device, threads: int) -> RunRecord:
@@ -232,7 +240,7 @@ def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device,
         model=config.model,
         variant=config.variant,
         seed=config.seed,
-        family=config.family,
+        family=config.network_family,
         time_steps=config.time_steps,
         status="running",
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
@@ -285,12 +293,14 @@ def _finish(
     """Write the networks and the final record; then the checkpoints are no longer needed."""
     folder, config = request.folder, request.config
     record.peak_memory_mb = round(_peak_memory(networks), 1)
+    reason = outcome.reason
     if outcome.status == "diverged":
-        networks = _last_finite(folder, config, networks, shape)
+        networks, step = _last_finite(folder, config, networks, Origin(record.config_hash, record.data_hash), shape)
+        reason += f"; its samples are of step {step}" + ("" if step else ", the initial weights")
     header = {"config": config.model_dump_json(), "shape": json.dumps(list(shape)), "sgad": __version__}
     save_tensors(folder / "generator.safetensors", networks.sampled.state_dict(), header)
     save_tensors(folder / "discriminator.safetensors", networks.discriminator.state_dict(), header)
-    record.status, record.reason = outcome.status, outcome.reason  # type: ignore[assignment]
+    record.status, record.reason = outcome.status, reason  # type: ignore[assignment]
     record.steps, record.seconds, record.sessions = outcome.steps, round(outcome.seconds, 3), outcome.sessions
     record.epochs = round(outcome.steps / steps_per_epoch, 4)
     record.images_per_second = round(outcome.images_per_second, 3)
@@ -300,13 +310,15 @@ def _finish(
     return record
 
 
-def _last_finite(folder: Path, config: RunConfig, networks: Networks, shape: tuple[int, ...]) -> Networks:
-    """Return the newest checkpoint's networks, or the initial ones, so that a diverged run can be looked at."""
-    checkpoint, _ = newest_checkpoint(folder, config.hash())
+def _last_finite(
+    folder: Path, config: RunConfig, networks: Networks, origin: Origin, shape: tuple[int, ...]
+) -> tuple[Networks, int]:
+    """Return the newest checkpoint's networks and step, or the initial ones, so that a diverged run can be looked at."""
+    checkpoint, _ = newest_checkpoint(folder, origin)
     if checkpoint is None:
-        return new_networks(config, shape, torch.device("cpu"))
+        return new_networks(config, shape, torch.device("cpu")), 0
     restore_tensors(checkpoint.tensors, networks.modules(), networks.optimisers())
-    return networks
+    return networks, checkpoint.step
 
 
 def _peak_memory(networks: Networks) -> float:
@@ -328,7 +340,7 @@ def record_failure(request: TrainRequest, reason: str) -> None:
         model=config.model,
         variant=config.variant,
         seed=config.seed,
-        family=config.family,
+        family=config.network_family,
         time_steps=config.time_steps,
         status="failed",
         reason=reason,

@@ -22,7 +22,7 @@ class UpdateResult:
     Attributes
     ----------
     losses
-        "discriminator", "generator" and "penalty" (the constraint's and the drift's share), scalars.
+        "discriminator", "generator" and "penalty" (the constraint's and the drift's share of the first), scalars.
     scores_real, scores_fake
         The critic's scores (B,) in its own update, before it moved.
     generated
@@ -113,6 +113,11 @@ def generate(generator: nn.Module, z: Tensor, config: RunConfig, random: torch.G
     return made
 
 
+def shown_to_critic(images: Tensor, config: RunConfig) -> Tensor:
+    """Return images or frames as the critic sees them: generated images at every step, not through its encoder."""
+    return images.unsqueeze(0) if images.ndim == 4 and config.encoder != "direct" else images
+
+
 @contextlib.contextmanager
 def _weights_frozen(module: nn.Module) -> Iterator[None]:
     """Compute no gradients of weights: in the generator's update nobody reads the critic's."""
@@ -139,10 +144,6 @@ class _Pair:
     def score(self, x: Tensor) -> Tensor:
         return self._critic(augment(x, self.config, self.random))
 
-    def shown(self, x: Tensor) -> Tensor:
-        """Return generated images as the critic sees them: at every step, not through its encoder."""
-        return x.unsqueeze(0) if x.ndim == 4 and self.config.encoder != "direct" else x
-
     def _critic(self, x: Tensor) -> Tensor:
         if self.config.encoder == "rate":
             scores: Tensor = self.discriminator(x, self.random)
@@ -160,8 +161,8 @@ class _Pair:
             scores_real, state = self.discriminator.score_from(real, None, self.random)
             if state is not None and len(state[0]) != fake.shape[-4]:
                 state = None
-            return scores_real, self.discriminator.score_from(self.shown(fake), state, self.random)[0]
-        return self.score(real), self.score(self.shown(fake))
+            return scores_real, self.discriminator.score_from(shown_to_critic(fake, self.config), state, self.random)[0]
+        return self.score(real), self.score(shown_to_critic(fake, self.config))
 
     def update_discriminator(
         self, optimiser: torch.optim.Optimizer, real: Tensor, fake: Tensor, is_due: bool
@@ -188,13 +189,13 @@ class _Pair:
         # A lazy penalty is due every `interval` steps and weighs as much more (Karras et al. 2020).
         weight = config.constraint_weight * config.constraint_interval
         # An encoder has no gradient: what is differentiated is shown at every step.
-        seen = self.shown(real), self.shown(fake)
+        seen = shown_to_critic(real, config), shown_to_critic(fake, config)
         return weight * penalty(config.constraint, self.discriminator, self._critic, *seen, self.random)
 
     def update_generator(self, optimiser: torch.optim.Optimizer, generated: Generated) -> Tensor:
         """Do the generator's update; return its loss."""
         with _weights_frozen(self.discriminator):
-            scores = self.score(self.shown(generated.frames))
+            scores = self.score(shown_to_critic(generated.frames, self.config))
             loss = generator_loss(self.config.objective, scores, is_probability=self.is_probability)
             if generated.extra_loss is not None:
                 loss = loss + generated.extra_loss

@@ -77,3 +77,17 @@ def test_a_key_added_later_does_not_change_the_hash_of_older_runs() -> None:
     assert make().hash() == hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()[:16]
     assert make(scoring_query="frame").hash() != make().hash()
     assert make(event_counts="clipped").hash() != make().hash()
+
+
+@pytest.mark.parametrize(
+    ("changes", "family"),
+    [
+        ({}, "snn"),
+        ({"discriminator": "analog"}, "hybrid"),
+        ({"neuron": "leaky_relu", "time_steps": 1}, "ann"),
+        ({"neuron": "leaky_relu", "time_steps": 1, "discriminator": "analog", "family": "hybrid"}, "ann"),
+        ({"generator": "mine:Own", "family": "ann"}, "ann"),
+    ],
+)
+def test_the_family_follows_neurons_and_critic(changes, family):
+    assert make(**changes).network_family == family

@@ -33,13 +33,14 @@ from sgad.reporting.page import build_page
 from sgad.reporting.stored import read_stored
 from sgad.reporting.summary import summarise
 from sgad.reporting.tables import write_tables
-from sgad.training.checkpoint import FOLDER, load_initial_weights, newest_checkpoint, save_checkpoint
+from sgad.training.checkpoint import FOLDER, Origin, load_initial_weights, newest_checkpoint, save_checkpoint
 from tests.hostile.mutations import spoil_bytes, spoil_cells, spoil_text
 from tests.hostile.watch import nothing_touched_outside
 from tests.reporting.conftest import fake_experiment, write_fake
 
 #: Seconds for one spoilt file, on a busy machine.
 PATIENCE = 15.0
+ORIGIN = Origin("configuration", "data")
 Attack = Callable[[random.Random, Path], None]
 
 
@@ -162,13 +163,13 @@ def test_prepared_data(amount: str, tmp_path: Path, digits: Path) -> None:
 def test_checkpoints(amount: str, tmp_path: Path) -> None:
     def attack(draw: random.Random, place: Path) -> None:
         for step in (1, 2):
-            save_checkpoint(place, step, {"x": torch.full((40,), float(step))}, "hash", {"seconds": 1.0}, 9)
+            save_checkpoint(place, step, {"x": torch.full((40,), float(step))}, ORIGIN, {"seconds": 1.0}, 9)
         victim = place / FOLDER / f"step-{draw.choice((1, 2)):08d}.{draw.choice(('json', 'safetensors'))}"
         content = victim.read_bytes()
         spoilt = spoil_bytes(content, draw)
         victim.write_bytes(spoilt)
         try:
-            checkpoint, notes = newest_checkpoint(place, "hash")
+            checkpoint, notes = newest_checkpoint(place, ORIGIN)
         except SgadError as error:
             pytest.fail(f"a damaged file stopped the run instead of being passed over: {error}")
         # Whatever is resumed from is whole.

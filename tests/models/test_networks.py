@@ -151,8 +151,6 @@ def test_the_last_layer_starts_where_it_is_told():
 def test_spectral_norm_bounds_every_layer():
     critic = build_discriminator(config_with(constraint="spectral_norm"), GREY)
     initialise(critic, torch.Generator().manual_seed(1))
-    for _ in range(30):
-        critic(torch.rand(4, *GREY))
     for name in ("conv1", "conv2", "linear1", "linear2"):
         weight = critic.get_submodule(name).weight.flatten(1)
         assert torch.linalg.matrix_norm(weight, 2).item() == pytest.approx(1.0, rel=0.1)

@@ -40,7 +40,7 @@ def fake_experiment(**changes: object) -> ExperimentConfig:
         "variants": ("quick",),
         "seeds": (0, 1, 2),
         "measures": ("cfd", "ccs", "recall_classifier"),
-        "figures": ("curves", "bars", "samples", "activity", "health", "evolution"),
+        "figures": ("curves", "bars", "samples", "activity", "layers", "health", "evolution"),
     }
     return ExperimentConfig(**{**fields, **changes})
 
@@ -86,6 +86,12 @@ def _write_history(path: Path, key: RunKey, num_rows: int) -> None:
             loss = 2 * math.exp(-row / 40) + 0.1 * wave
             rates = (0.1 + 0.02 * wave, 0.2 - 0.02 * wave)
             writer.writerow([10 * row, row / 20, -loss, loss / 2, loss, -loss, *rates, 1 + wave, 0.2, 900.0, row * 1.0])
+    with open(path.parent / "layers.csv", "w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("step", "network", "layer", "firing_rate", "surrogate_share"))
+        for row in range(1, num_rows + 1):
+            for network, rate in (("generator", 0.1), ("discriminator", 0.2)):
+                writer.writerow([10 * row, network, "neurons1", rate + row / 1e4, 0.5])
 
 
 def fake_values(key: RunKey) -> dict[str, float]:

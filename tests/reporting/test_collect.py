@@ -9,7 +9,8 @@ import pytest
 from sgad.config.compose import run_hash
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError
-from sgad.reporting.collect import HISTORY_ROWS, collect
+from sgad.reporting.collect import collect
+from sgad.reporting.histories import DETAILED_ROWS, HISTORY_ROWS
 from sgad.reporting.pictures import STEPS_KEPT
 from sgad.reporting.stored import METRIC_COLUMNS, RUN_COLUMNS
 
@@ -92,6 +93,19 @@ def test_long_histories_are_thinned_with_both_ends(tmp_path: Path, fake: SimpleN
     assert len(rows) == HISTORY_ROWS
     assert (steps[0], steps[-1]) == (10, 10030)
     assert steps == sorted(set(steps))
+
+
+def test_layers_stand_beside_what_was_logged_of_their_step(tmp_path: Path, fake: SimpleNamespace) -> None:
+    experiment = fake.experiment(datasets=("digits",), models=("sgan",), seeds=(0,))
+    fake.write(tmp_path, experiment, num_rows=1003)
+    with open(tmp_path / "results/runs/digits/sgan/quick/seed0/layers.csv", "a") as stream:
+        stream.write("10030,generator,neurons")  # cut short by a kill
+    rows = rows_of(collected(tmp_path, experiment) / "histories.csv")
+    detailed = [row for row in rows if row["firing_rate/generator/neurons1"]]
+    assert len(detailed) == DETAILED_ROWS
+    assert detailed[0] == rows[0] and detailed[-1] == rows[-1]
+    for row in detailed:
+        assert float(row["firing_rate/discriminator/neurons1"]) == pytest.approx(0.2 + int(row["step"]) / 1e5)
 
 
 def test_pictures_are_small_and_those_of_other_runs_go(small: tuple[Path, ExperimentConfig]) -> None:

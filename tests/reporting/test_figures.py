@@ -66,6 +66,14 @@ def test_a_run_without_samples_says_how_it_ended(stored: Stored) -> None:
     assert {"diverged", "absent", "seed 1", "SGAD"} <= set(texts)
 
 
+def test_each_layer_has_a_panel(stored: Stored) -> None:
+    with paper_style():
+        figure = DRAW["layers"](stored, "digits")
+    assert figure is not None
+    assert [axes.get_ylabel() for axes in figure.axes] == ["generator neurons1", "critic neurons1"]
+    assert all(line.get_ydata().max() < 0.3 for axes in figure.axes for line in axes.lines)
+
+
 def test_curves_have_one_line_a_run(stored: Stored) -> None:
     with paper_style():
         figure = DRAW["curves"](stored, "mnist")

@@ -61,6 +61,11 @@ def test_a_running_one_tells_speed_and_time_left(states: list[RunState]) -> None
     assert running.log == ()
 
 
+def test_more_than_a_day_is_told_in_hours() -> None:
+    table = format_states([RunState("digits/sgad/paper/seed0", "running", 1, 2, 1.0, 100_000.0)])
+    assert "27:46:40" in table
+
+
 def test_a_failed_one_tells_reason_and_last_lines(states: list[RunState]) -> None:
     failed = states[2]
     assert failed.reason == "RuntimeError: this part is broken"

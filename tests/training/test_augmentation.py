@@ -55,6 +55,14 @@ def test_brightness_shifts_a_whole_image():
     assert 0.45 < shifts.max() <= 0.5
 
 
+def test_noise_is_the_same_at_all_steps():
+    """Else it alone would tell spike trains from still images, which are shown at every step."""
+    still = torch.rand(4, 1, 28, 28)
+    frames = draw(still.expand(3, *still.shape), noise=0.1)
+    assert torch.equal(frames[0], frames[2])
+    assert torch.equal(frames[0], draw(still, noise=0.1))
+
+
 def test_noise_and_nothing():
     x = torch.rand(4, 1, 28, 28)
     assert draw(x) is x

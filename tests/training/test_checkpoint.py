@@ -15,6 +15,7 @@ from sgad.runs.files import _umask
 from sgad.training import checkpoint as module
 from sgad.training.checkpoint import (
     FOLDER,
+    Origin,
     gather_tensors,
     load_initial_weights,
     load_tensors,
@@ -24,15 +25,17 @@ from sgad.training.checkpoint import (
     save_tensors,
 )
 
+ORIGIN = Origin("configuration", "data")
 
-def save(folder: Path, step: int, value: float = 0.0, config_hash: str = "h", keep: int = 9) -> None:
-    save_checkpoint(folder, step, {"x": torch.full((3,), value)}, config_hash, {"seconds": 1.0}, keep)
+
+def save(folder: Path, step: int, value: float = 0.0, origin: Origin = ORIGIN, keep: int = 9) -> None:
+    save_checkpoint(folder, step, {"x": torch.full((3,), value)}, origin, {"seconds": 1.0}, keep)
 
 
 def test_the_newest_is_found_and_old_ones_go(tmp_path: Path) -> None:
     for step in (1, 2, 10):
         save(tmp_path, step, float(step), keep=2)
-    checkpoint, notes = newest_checkpoint(tmp_path, "h")
+    checkpoint, notes = newest_checkpoint(tmp_path, ORIGIN)
     assert checkpoint is not None and notes == []
     assert checkpoint.step == 10 and checkpoint.values == {"seconds": 1.0}
     assert checkpoint.tensors["x"].tolist() == [10.0] * 3
@@ -53,16 +56,23 @@ def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path: Path, damage
         weights.unlink()
     else:
         weights.with_suffix(".json").write_text("{")
-    checkpoint, notes = newest_checkpoint(tmp_path, "h")
+    checkpoint, notes = newest_checkpoint(tmp_path, ORIGIN)
     assert checkpoint is not None and checkpoint.step == 1
     assert len(notes) == 1 and "the one before it is used" in notes[0]
 
 
 def test_another_configuration_is_never_resumed_from(tmp_path: Path) -> None:
-    save(tmp_path, 1, config_hash="other")
-    checkpoint, notes = newest_checkpoint(tmp_path, "h")
+    save(tmp_path, 1, origin=Origin("other", ORIGIN.data_hash))
+    checkpoint, notes = newest_checkpoint(tmp_path, ORIGIN)
     assert checkpoint is None
-    assert "another configuration" in notes[0]
+    assert "another configuration (other)" in notes[0]
+
+
+def test_other_data_are_never_resumed_with(tmp_path: Path) -> None:
+    save(tmp_path, 1, origin=Origin(ORIGIN.config_hash, "prepared anew"))
+    checkpoint, notes = newest_checkpoint(tmp_path, ORIGIN)
+    assert checkpoint is None
+    assert "other data (prepared anew)" in notes[0]
 
 
 def test_modules_and_optimisers_come_back_exactly(tmp_path: Path) -> None:
@@ -136,7 +146,7 @@ def test_a_file_system_that_does_not_answer_passes_over_no_checkpoint(
 
     monkeypatch.setattr(module, "sha256_of", unreadable)
     with pytest.raises(RunFailure, match=r"cannot be read \(Input/output error\); try again later"):
-        newest_checkpoint(tmp_path, "h")
+        newest_checkpoint(tmp_path, ORIGIN)
     assert len(list((tmp_path / FOLDER).iterdir())) == 2
 
 

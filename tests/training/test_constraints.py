@@ -6,6 +6,7 @@ from torch import nn
 
 from sgad.config.run import RunConfig
 from sgad.models.registry import build_discriminator, initialise
+from sgad.snn.activity import firing_rates, record_activity
 from sgad.training.constraints import clip_weights, gradient_penalty, penalty, r1_penalty
 
 
@@ -52,28 +53,44 @@ def test_gradients_of_penalties_equal_finite_differences(name, kind):
         critic.norm1.bias.add_(0.8)
         critic.linear1.weight.mul_(8)
     real, fake = batch(3, 1, 28, 28), batch(3, 1, 28, 28, seed=1)
-    parameter = critic.linear2.weight
+    parameters = list(critic.parameters())
     before = critic.norm1.running_mean.clone()
 
     def value():
         return penalty(name, critic, critic, real, fake, random(3))
 
-    (gradient,) = torch.autograd.grad(value(), parameter)
-    direction = torch.randn(parameter.shape, generator=random(4), dtype=torch.float64)
-    slopes = []
-    for sign in (1, -1):
-        with torch.no_grad():
-            parameter.add_(sign * 1e-6 * direction)
-        slopes.append(value().item())
-        with torch.no_grad():
-            parameter.sub_(sign * 1e-6 * direction)
-    assert gradient.abs().max() > 0
-    assert (gradient * direction).sum().item() == pytest.approx((slopes[0] - slopes[1]) / 2e-6, rel=1e-4)
+    # Finite differences don't see the surrogate derivatives behind spikes; tiny steps rarely meet the kinks of leaky units.
+    chosen = parameters if kind == "analog" else [critic.linear2.weight]
+    gradients = torch.autograd.grad(value(), chosen, allow_unused=True)
+    source, step = random(4), 1e-9 if kind == "analog" else 1e-6
+    for parameter, gradient in zip(chosen, gradients, strict=True):
+        if gradient is None:
+            continue
+        direction = torch.randn(parameter.shape, generator=source, dtype=torch.float64)
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                parameter.add_(sign * step * direction)
+            values.append(value().item())
+            with torch.no_grad():
+                parameter.sub_(sign * step * direction)
+        slope = (values[0] - values[1]) / (2 * step)
+        assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3, abs=1e-5)
+    assert max(gradient.abs().max() for gradient in gradients if gradient is not None) > 0
     assert torch.equal(critic.norm1.running_mean, before)
     assert critic.neurons1.engine == "auto"
 
 
-def test_clipping_bounds_every_parameter():
-    module = nn.Linear(50, 50)
-    clip_weights(module, 0.01)
-    assert max(p.abs().max().item() for p in module.parameters()) == pytest.approx(0.01)
+def test_clipping_bounds_every_synapse_and_leaves_neurons_firing():
+    critic = build_discriminator(RunConfig(dataset="mnist", model="sgad", time_steps=4), (1, 28, 28))
+    initialise(critic, random(2))
+    clip_weights(critic, 0.01)
+    layers = [part for part in critic.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+    assert len(layers) == 4
+    for layer in layers:
+        assert max(p.abs().max().item() for p in layer.parameters()) == pytest.approx(0.01)
+    with record_activity(critic):
+        critic(batch(8, 1, 28, 28).float())
+    rates = firing_rates(critic)
+    assert rates["neurons1"] > 0.02
+    assert rates["neurons2"] > 0.02

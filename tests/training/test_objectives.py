@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sgad.errors import InputError
-from sgad.training.objectives import OBJECTIVES, discriminator_loss, generator_loss
+from sgad.training.objectives import OBJECTIVES, critic_gap, discriminator_loss, generator_loss
 
 REAL, FAKE = torch.tensor([0.5, 2.0], dtype=torch.float64), torch.tensor([-0.25, 1.5], dtype=torch.float64)
 
@@ -48,6 +48,15 @@ def test_a_better_critic_has_a_smaller_loss(name):
     assert discriminator_loss(name, REAL.new_tensor([1.0]), REAL.new_tensor([-1.0])) < discriminator_loss(
         name, REAL.new_tensor([-1.0]), REAL.new_tensor([1.0])
     )
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_gap_grows_as_the_critics_loss_falls(name):
+    good, bad = REAL.new_tensor([1.0, 0.5]), REAL.new_tensor([-1.0, -0.5])
+    real, fake = (bad, good) if name == "earth_mover" else (good, bad)
+    assert critic_gap(name, real, fake).item() == pytest.approx(1.5)
+    assert critic_gap(name, fake, real).item() == pytest.approx(-1.5)
+    assert discriminator_loss(name, real, fake) < discriminator_loss(name, fake, real)
 
 
 def test_an_unknown_objective_and_probabilities_out_of_place_are_refused():

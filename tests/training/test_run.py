@@ -1,7 +1,9 @@
 """The train stage: same seed same bits, interruption and resume, divergence, what a changed configuration does."""
 
 import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,6 +76,11 @@ def test_a_training_leaves_all_its_files(digits: Path, tmp_path: Path) -> None:
     assert 0 <= float(rows[-1]["firing_rate_generator"]) <= 1
     layers = read_rows(tmp_path / "layers.csv")
     assert [row["step"] for row in layers] == [step for step in ("2", "4", "6") for _ in range(6)]
+    time_steps = read_rows(tmp_path / "time_steps.csv")
+    assert [row["time_step"] for row in time_steps[:2]] == ["1", "2"]
+    assert [float(row["distance_to_last"]) > 0 for row in time_steps[:2]] == [True, False]
+    gap = float(rows[-1]["score_fake"]) - float(rows[-1]["score_real"])
+    assert float(rows[-1]["critic_gap"]) == pytest.approx(gap, abs=1e-4)
     assert sorted(path.name for path in (tmp_path / "grids").iterdir()) == [
         "step-000003.png",
         "step-000006.png",
@@ -94,6 +101,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(digits: Path, tm
         {"model": "swgan"},
         {"model": "sgad", "optimizer": "adam", "ema_decay": 0.9},
         {"model": "sgan", "encoder": "rate"},
+        {"model": "swgan", "constraint": "r1", "constraint_interval": 2},
     ],
 )
 def test_an_interrupted_run_resumes_bit_identically(
@@ -116,7 +124,38 @@ def test_an_interrupted_run_resumes_bit_identically(
     assert calls == [0, 1, 2, 3, 4, 5]
     assert (record.status, record.sessions) == ("completed", 2)
     assert equal(tmp_path / "whole", tmp_path / "parts")
-    assert [row["step"] for row in read_rows(tmp_path / "parts" / "history.csv")] == ["2", "4", "6"]
+    assert _measured(tmp_path / "whole") == _measured(tmp_path / "parts")
+    (earlier,) = record.earlier_sessions
+    assert (earlier.steps, earlier.commit, earlier.machine) == (3, record.commit, record.machine)
+    assert earlier.seconds < record.seconds and earlier.started <= record.started
+
+
+def _measured(folder: Path) -> list[dict[str, str]]:
+    """Return history.csv without what the clock says."""
+    rows = read_rows(folder / "history.csv")
+    assert [row["step"] for row in rows] == ["2", "4", "6"]
+    return [{key: value for key, value in row.items() if "second" not in key} for row in rows]
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_data(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return update(*arguments, **named)
+
+    update = loop.update_pair
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "update_pair", interrupted)
+        with pytest.raises(Interrupted):
+            train(digits, tmp_path / "run")
+    other = shutil.copytree(digits, tmp_path / "digits")
+    manifest = json.loads((other / "manifest.json").read_text())
+    (other / "manifest.json").write_text(json.dumps({**manifest, "content_hash": "prepared-anew"}))
+    said: list[str] = []
+    record = train_run(request(other, tmp_path / "run"), said.append)
+    assert any("was made with other data" in line for line in said)
+    assert (record.sessions, record.data_hash, record.earlier_sessions) == (1, "prepared-anew", [])
 
 
 def test_a_signal_after_the_checkpoint_was_decided_on_waits_for_the_next(
@@ -164,6 +203,7 @@ def test_a_divergence_is_kept_flagged_and_finite(digits: Path, tmp_path: Path) -
     record = train(digits, tmp_path, optimizer="adam", lr_discriminator=1e36, lr_generator=1e36, max_steps=20)
     assert record.status == "diverged"
     assert "not finite at step" in record.reason
+    assert "its samples are of step" in record.reason
     assert all(torch.isfinite(value).all() for value in load_tensors(tmp_path / "generator.safetensors").values())
 
 

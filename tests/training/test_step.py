@@ -78,7 +78,21 @@ def test_info_nce_adds_to_the_generators_loss():
 
 def test_clipped_weights_stay_clipped():
     _, _, discriminator, _ = run(constraint="weight_clip", constraint_weight=0.01)
-    assert max(p.abs().max().item() for p in discriminator.parameters()) <= 0.01 + 1e-9
+    for layer in ("conv1", "conv2", "linear1", "linear2"):
+        assert discriminator.get_submodule(layer).weight.abs().max().item() <= 0.01 + 1e-9
+
+
+def test_drift_is_the_weighted_mean_square_of_real_scores():
+    drifting = run(drift_weight=0.5)[0]
+    assert drifting.losses["penalty"].item() == pytest.approx(0.5 * drifting.scores_real.square().mean().item())
+    assert run()[0].losses["penalty"].item() == 0
+
+
+def test_critic_steps_are_updates_of_the_critic():
+    config, generator, discriminator, optimisers, real, z = setting(critic_steps=3)
+    update_pair(generator, discriminator, *optimisers, real, z, config)
+    done = [{int(state["step"]) for state in optimiser.state.values()} for optimiser in optimisers]
+    assert done == [{1}, {3}]
 
 
 def test_a_lazy_penalty_is_due_every_so_many_steps():
