@@ -7,6 +7,7 @@ import shutil
 import statistics
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,12 +76,10 @@ def _weights() -> str:
     return f"Inception weights: {found}" if found else "Inception weights: absent; `sgad doctor --download-weights`"
 
 
-def estimate_experiment(experiment: ExperimentConfig, data: Path, device: str) -> str:
-    """Return a table of time, memory and disk for every kind of run, from a few measured steps each."""
+def estimate_experiment(experiment: ExperimentConfig, data: Path, device: str) -> Iterator[str]:
+    """Yield the lines of a table of time, memory and disk for every kind of run, as a few steps of each are measured."""
     kinds: Counter[RunKey] = Counter(key._replace(seed=0) for key in experiment.run_keys())
-    lines = [
-        f"{'run':<44}  {'runs':>4}  {'s/step':>7}  {'steps':>8}  {'hours a run':>11}  {'memory GB':>9}  {'disk MB':>7}"
-    ]
+    yield f"{'run':<44}  {'runs':>4}  {'s/step':>7}  {'steps':>8}  {'hours a run':>11}  {'memory GB':>9}  {'disk MB':>7}"
     total_hours = total_disk = 0.0
     for key, count in kinds.items():
         config = resolve_run(key)
@@ -90,15 +89,14 @@ def estimate_experiment(experiment: ExperimentConfig, data: Path, device: str) -
         hours = seconds * steps / 3600
         disk = _disk_mb(experiment, shape, config)
         total_hours, total_disk = total_hours + hours * count, total_disk + disk * count
-        lines.append(
+        yield (
             f"{key.folder.rsplit('/', 1)[0]:<44}  {count:>4}  {seconds:>7.3f}  {steps:>8}  {hours:>11.2f}"
             f"  {memory / 1e3:>9.2f}  {disk:>7.0f}"
         )
-    lines.append(
+    yield (
         f"in all: {total_hours:.1f} hours one after the other, {total_disk / 1e3:.1f} GB of disk,"
         f" {shutil.disk_usage('.').free / 1e9:.1f} GB free here"
     )
-    return "\n".join(lines)
 
 
 def _shape_and_length(config: RunConfig, data: Path) -> tuple[tuple[int, ...], int]:

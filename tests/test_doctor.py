@@ -18,7 +18,7 @@ def test_the_diagnosis_names_what_matters(tmp_path: Path, digits: Path) -> None:
 
 def test_an_estimate_multiplies_measured_steps(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "measure_in_subprocess", lambda config, shape, device: (2.0, 500.0))
-    text = doctor.estimate_experiment(load_experiment("quick"), digits.parent, "cpu")
+    text = "\n".join(doctor.estimate_experiment(load_experiment("quick"), digits.parent, "cpu"))
     steps = resolve("digits", "sgad", "quick").config.max_steps
     assert steps is not None
     lines = text.splitlines()

@@ -77,6 +77,7 @@ def doctor(
     if experiment is not None:
         from sgad.config.experiment import load_experiment
 
-        click.echo(estimate_experiment(load_experiment(experiment), data, device))
+        for line in estimate_experiment(load_experiment(experiment), data, device):
+            click.echo(line)
         return
     click.echo(diagnose(data))

@@ -36,6 +36,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     A cell is the mean over seeds and, in brackets, how far it is from the first variant's.
     """
     here = summary[(summary["dataset"] == dataset) & (summary["model"] == model)]
+    lengths = runs[(runs["dataset"] == dataset) & (runs["model"] == model)].groupby("variant")["steps"].max()
     metrics = [metric_info(key) for key in dict.fromkeys(here["metric"])]
     means = {(row.variant, row.metric): float(row.mean) for row in rows_of(here) if row.n}
     counts = {row.variant: row for row in rows_of(here)}
@@ -44,13 +45,15 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     rows = [
         [
             Cell(variant),
+            Cell(_count(lengths.get(variant))),
             *(_effect(means.get((variant, m.key)), means.get((base, m.key)), m, variant == base) for m in metrics),
             Cell(str(int(counts[variant].completed))),
             Cell(str(int(counts[variant].runs))),
         ]
         for variant in [base, *ranked]
     ]
-    columns = [Column("variant"), *(Column(_heading(metric), is_number=True) for metric in metrics)]
+    columns = [Column("variant"), Column("update pairs", is_number=True)]
+    columns += [*(Column(_heading(metric), is_number=True) for metric in metrics)]
     columns += [Column("completed", is_number=True), Column("runs", is_number=True)]
     return Table(
         key=f"effects-{dataset}-{model}",
@@ -78,6 +81,10 @@ def effects_csv(summary: "pd.DataFrame") -> str:
             lines.append([dataset, model, row.variant, base, row.metric, row.mean, change, row.n, row.runs])
     columns = ("dataset", "model", "variant", "base", "metric", "mean", "difference", "n", "runs")
     return to_csv(columns, lines)
+
+
+def _count(steps: float | None) -> str:
+    return ABSENT if steps is None or math.isnan(steps) else f"{int(steps):,}"
 
 
 def _heading(metric: Metric) -> str:

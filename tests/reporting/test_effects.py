@@ -35,7 +35,7 @@ def summary_of(values: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
             for metric in ("cfd", "ccs"):
                 row = {"family": "snn", "time_steps": 4, "metric": metric, "value": value + shift}
                 rows.append(key | row | {"n": 100, "protocol": "p", "status": "completed"})
-            runs.append(key | {"status": "completed"})
+            runs.append(key | {"status": "completed", "steps": 5})
     runs = pd.DataFrame(runs)
     return summarise(pd.DataFrame(rows), runs), runs
 
@@ -48,9 +48,10 @@ def test_variants_stand_in_order_with_their_difference_to_the_first() -> None:
     (table,) = effects_tables(summary, runs, CAPTIONS)
     rows = [[cell.text for cell in row] for row in table.blocks[0][1]]
     assert [row[0].partition("+")[0] for row in rows] == ["base", "better", "good", "bad"]
-    assert [row[1] for row in rows] == ["10.00", "5.00 (-5.00)", "8.00 (-2.00)", "14.00 (+4.00)"]
+    assert {row[1] for row in rows} == {"5"}
+    assert [row[2] for row in rows] == ["10.00", "5.00 (-5.00)", "8.00 (-2.00)", "14.00 (+4.00)"]
     # Better than the first is bold: lower for cfd, higher for ccs.
-    assert [[cell.is_best for cell in row[1:3]] for row in table.blocks[0][1]] == [
+    assert [[cell.is_best for cell in row[2:4]] for row in table.blocks[0][1]] == [
         [False, False], [True, False], [True, False], [False, True],
     ]  # fmt: skip
     assert "difference to the first row, base+max_steps=5" in table.caption
