@@ -8,7 +8,7 @@ from PIL import Image
 
 from sgad.cli import main
 from tests.measures.conftest import write_prepared
-from tests.measures.test_images import BROKEN
+from tests.measures.broken import BROKEN
 
 
 def _run(capsys, *words):
