@@ -18,10 +18,15 @@ PROCESS_MB = 1500.0
 SHORTEST_MINUTES = 10
 
 
+def steps_per_epoch(num_images: int, batch_size: int, *, drop_last: bool) -> int:
+    """Return the number of batches in one pass through a training split of `num_images`."""
+    whole, rest = divmod(num_images, batch_size)
+    return whole + (1 if rest and not drop_last else 0)
+
+
 def num_steps(config: RunConfig, num_images: int) -> int:
     """Return how many update pairs the run makes on a training split of `num_images`."""
-    whole, rest = divmod(num_images, config.batch_size)
-    steps = config.epochs * (whole + (1 if rest and not config.drop_last else 0))
+    steps = config.epochs * steps_per_epoch(num_images, config.batch_size, drop_last=config.drop_last)
     return steps if config.max_steps is None else min(steps, config.max_steps)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sgad.config.cost import steps_per_epoch
 from sgad.data.prepared import Prepared
 from sgad.errors import InputError
 from sgad.runs.seeds import stream_seed
@@ -72,8 +73,7 @@ class Batches:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass through the split."""
-        whole, rest = divmod(len(self._images), self._batch_size)
-        return whole + (0 if self._drop_last or not rest else 1)
+        return steps_per_epoch(len(self._images), self._batch_size, drop_last=self._drop_last)
 
     def indices(self, step: int) -> NDArray[np.int64]:
         """Return which samples the batch of a global step holds."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.data.loader import Batches
 from sgad.errors import Interrupted
@@ -80,12 +81,6 @@ class Hooks:
     grid: Callable[[nn.Module, int], None]
     record: Callable[[int, float, int], None]
     tell: Callable[[str], None]
-
-
-def total_steps(config: RunConfig, steps_per_epoch: int) -> int:
-    """Return the number of update pairs of the whole training."""
-    steps = config.epochs * steps_per_epoch
-    return steps if config.max_steps is None else min(steps, config.max_steps)
 
 
 def drawer(config: RunConfig, device: torch.device) -> Draw:
@@ -170,7 +165,7 @@ class _Session:
         tell: Callable[[str], None],
     ) -> None:
         self.config, self.networks, self.folder, self.device = config, networks, folder, device
-        self.batches, self.total = batches, total_steps(config, batches.steps_per_epoch)
+        self.batches, self.total = batches, num_steps(config, batches.num_samples)
         self.step, self.seconds, self.sessions = 0, 0.0, 1
         self.draw = drawer(config, device)
         self.probe = fixed_latents(config, PROBE_IMAGES).to(device, getattr(torch, config.dtype))

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from sgad import __version__
+from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
 from sgad.data.loader import Batches
@@ -31,7 +32,7 @@ from sgad.snn.process import keep_pages
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import Origin, load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.history import FILES as HISTORIES
-from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, total_steps, train
+from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, train
 
 GRID_IMAGES = 64
 
@@ -171,7 +172,7 @@ def _train_locked(
         tell("averaged weights have no running averages of their own; set sampling_statistics=recalibrated for samples")
     write_text(folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
     record = _new_record(request, prepared, device, threads)
-    record.target_steps = total_steps(config, batches.steps_per_epoch)
+    record.target_steps = num_steps(config, batches.num_samples)
     if before is not None:
         record.earlier_sessions = [*before.earlier_sessions, before.as_session()]
         record.steps, record.seconds = before.steps, before.seconds

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from sgad.cli import main
-from tests.measures.conftest import write_prepared
 from tests.measures.broken import BROKEN
+from tests.measures.conftest import write_prepared
 
 
 def _run(capsys, *words):
