@@ -5,15 +5,16 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sgad.errors import InputError
+from sgad.reporting.captions import data_caption, sentences
 from sgad.reporting.formats import Cell, Column, Table, to_markdown
-from sgad.reporting.stored import experiment_folder, read_stored
+from sgad.reporting.stored import Stored, experiment_folder, read_stored
 from sgad.reporting.summary import summarise
-from sgad.reporting.tables import results_tables
+from sgad.reporting.tables import INCOMPARABLE, MEANS, results_tables
 from sgad.runs.files import write_text
 
 _BLOCK = re.compile(r"(<!-- results: ([\w ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -39,12 +40,20 @@ def results_block(experiments: Sequence[str], results_dir: Path | str = "results
         for name in experiments
         if (experiment_folder(results_dir, name) / "metrics.csv").is_file()
     ]
-    tables = [
-        table
-        for each in stored
-        for table in results_tables(summarise(each.metrics, each.runs), each.runs, each.captions)
-    ]
-    return "\n".join(to_markdown(_narrowed(table)) for table in tables)
+    return "\n".join(part for each in stored for part in _tables(each))
+
+
+def _tables(stored: Stored) -> Iterator[str]:
+    """Yield the result table of each data set, with what a glance needs below it and a link to the rest."""
+    tables = results_tables(summarise(stored.metrics, stored.runs), stored.runs, stored.captions)
+    for dataset, table in zip(dict.fromkeys(stored.runs["dataset"]), tables, strict=True):
+        is_compared = any(column.group == "reported" for column in table.columns)
+        caption = sentences(
+            [MEANS, data_caption(stored.captions, dataset, stored.runs), INCOMPARABLE if is_compared else ""]
+        )
+        yield to_markdown(_narrowed(replace(table, caption=caption)))
+        link = f"results/experiments/{stored.captions['experiment']}/tables/results.md"
+        yield f"[How each column was measured, and whose the reported figures are]({link}).\n"
 
 
 def _narrowed(table: Table) -> Table:

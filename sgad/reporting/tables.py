@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Row = Any
 #: Marks a baseline that was measured by another protocol than the models, for example on fewer images.
 OTHER_PROTOCOL = "†"
+MEANS = "Mean ± standard deviation over n training seeds; the best mean of a column in bold"
+INCOMPARABLE = "Reported figures are other people's, by other protocols, and not comparable with ours"
 _REPORTED_COLUMNS = ("source", "reported_value", "reported_source", "reported_protocol")
 _SUMMARY_COLUMNS = (
     "dataset",
@@ -122,7 +124,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
         blocks=[(name, rows) for name, rows in blocks if rows],
         caption=sentences(
             [
-                "Mean ± standard deviation over n training seeds; the best mean of a column in bold",
+                MEANS,
                 data_caption(captions, dataset, runs),
                 protocol_caption(summary, dataset),
                 _other_protocols_text(others),
@@ -252,7 +254,7 @@ def _sources(figures: list[Reported]) -> str:
     if not figures:
         return ""
     names = "; ".join(dict.fromkeys(f.source for f in figures))
-    return f"Reported figures are other people's, by other protocols, and not comparable with ours: {names}"
+    return f"{INCOMPARABLE}: {names}"
 
 
 def _steps(value: Any) -> str:
