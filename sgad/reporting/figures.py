@@ -147,7 +147,8 @@ def activity_figure(stored: Stored, dataset: str) -> "Figure | None":
 def layers_figure(stored: Stored, dataset: str) -> "Figure | None":
     """Firing rates of every layer against update pairs."""
     prefix = "firing_rate/"
-    columns = [str(column) for column in stored.histories if str(column).startswith(prefix)]
+    found = [str(column) for column in stored.histories if str(column).startswith(prefix)]
+    columns = sorted(found, key=lambda column: ("/generator/" not in column, column))
     names = {
         column: column.removeprefix(prefix).replace("discriminator", "critic").replace("/", " ") for column in columns
     }
