@@ -1,6 +1,6 @@
 """What stands under every table and figure: data, recipe, images and seeds, protocol. Stand-ins are named."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -104,15 +104,17 @@ def protocol_caption(summary: "pd.DataFrame", dataset: str) -> str:
     """Return how many images each run gave and by which protocol each metric was taken, common parts said once."""
     valued = summary[(summary["dataset"] == dataset) & summary["protocol"].notna()]
     models = valued[~valued["model"].map(is_baseline).astype(bool)]
-    protocols = {
-        metric_info(row.metric).label: row.protocol.split("; ")
-        for row in rows_of(models.drop_duplicates("metric"))
-        if row.protocol
-    }
+    protocols = {row.metric: row.protocol for row in rows_of(models.drop_duplicates("metric")) if row.protocol}
+    return sentences([*_sample_counts(models), *protocol_parts(protocols)])
+
+
+def protocol_parts(protocols: Mapping[str, str]) -> list[str]:
+    """Return protocols, by metric, as parts of a caption: what several metrics share is said once."""
     groups: dict[str, dict[str, list[str]]] = {}
-    for label, parts in protocols.items():
-        groups.setdefault(parts[0], {})[label] = parts
-    return sentences([*_sample_counts(models), *map(_shared_protocol, groups.values())])
+    for metric, protocol in protocols.items():
+        parts = protocol.split("; ")
+        groups.setdefault(parts[0], {})[metric_info(metric).label] = parts
+    return [_shared_protocol(group) for group in groups.values()]
 
 
 def _shared_protocol(protocols: dict[str, list[str]]) -> str:

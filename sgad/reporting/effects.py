@@ -36,7 +36,8 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     A cell is the mean over seeds and, in brackets, how far it is from the first variant's.
     """
     here = summary[(summary["dataset"] == dataset) & (summary["model"] == model)]
-    lengths = runs[(runs["dataset"] == dataset) & (runs["model"] == model)].groupby("variant")["steps"].max()
+    trained = runs[(runs["dataset"] == dataset) & (runs["model"] == model)].dropna(subset=["steps"])
+    lengths = trained.groupby("variant")["steps"].max()
     metrics = [metric_info(key) for key in dict.fromkeys(here["metric"])]
     means = {(row.variant, row.metric): float(row.mean) for row in rows_of(here) if row.n}
     counts = {row.variant: row for row in rows_of(here)}
@@ -83,8 +84,8 @@ def effects_csv(summary: "pd.DataFrame") -> str:
     return to_csv(columns, lines)
 
 
-def _count(steps: float | None) -> str:
-    return ABSENT if steps is None or math.isnan(steps) else f"{int(steps):,}"
+def _count(steps: int | None) -> str:
+    return ABSENT if steps is None else f"{steps:,}"
 
 
 def _heading(metric: Metric) -> str:

@@ -16,6 +16,7 @@ from sgad.reporting.captions import (
     memorisation_caption,
     missing_caption,
     protocol_caption,
+    protocol_parts,
     sentences,
 )
 from sgad.reporting.effects import effects_csv, effects_tables
@@ -226,10 +227,13 @@ def other_protocols(here: "pd.DataFrame") -> dict[tuple[str, str], str]:
 
 
 def _other_protocols_text(others: dict[tuple[str, str], str]) -> str:
+    protocols: dict[str, dict[str, str]] = {}
+    for (model, metric), protocol in others.items():
+        protocols.setdefault(model, {})[metric] = protocol
     named: dict[str, list[str]] = {}
-    for (model, _), protocol in others.items():
-        named.setdefault(protocol, []).append(label_of("model", model))
-    parts = [f"{', '.join(dict.fromkeys(models))}: {protocol}" for protocol, models in named.items()]
+    for model, of_model in protocols.items():
+        named.setdefault("; ".join(protocol_parts(of_model)), []).append(label_of("model", model))
+    parts = [f"{', '.join(models)}: {text}" for text, models in named.items()]
     return f"{OTHER_PROTOCOL} by another protocol – {'; '.join(parts)}" if parts else ""
 
 

@@ -60,6 +60,15 @@ def test_variants_stand_in_order_with_their_difference_to_the_first() -> None:
     assert differences["better+max_steps=5"] == -5.0
 
 
+def test_a_variant_that_was_not_trained_has_no_length() -> None:
+    summary, runs = summary_of(VALUES)
+    runs["steps"] = runs["steps"].astype("Int64").mask(runs["variant"] == "bad+max_steps=5")
+    (table,) = effects_tables(summary, runs, CAPTIONS)
+    assert {row[0].text.partition("+")[0]: row[1].text for row in table.blocks[0][1]} == {
+        "base": "5", "better": "5", "good": "5", "bad": "–",
+    }  # fmt: skip
+
+
 def test_the_better_variants_go_on_and_train_longer() -> None:
     summary, _ = summary_of(VALUES)
     following = halve(made_up(), summary, "cfd", keep=2, steps=20, name="next")

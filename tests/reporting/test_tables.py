@@ -79,12 +79,12 @@ def test_captions_say_protocol_images_and_endings(stored: Stored, fake: SimpleNa
 def test_a_baseline_by_another_protocol_is_marked(stored: Stored) -> None:
     metrics = stored.metrics.copy()
     is_noise = (metrics["model"] == "noise") & (metrics["metric"] == "cfd") & (metrics["dataset"] == "digits")
-    metrics.loc[is_noise, "protocol"] = "on 360 images"
+    metrics.loc[is_noise, "protocol"] = "classifier; 360 images"
     table = results_table(summarise(metrics, stored.runs), stored.runs, stored.captions, "digits")
     rows = block(table, "for scale")
     assert rows["uniform noise (ceiling)"][4].text == "300.00†"
     assert rows["real training images (floor)"][4].text == "0.50"
-    assert "† by another protocol – uniform noise (ceiling): on 360 images" in table.caption
+    assert "† by another protocol – uniform noise (ceiling): CFD by classifier; 360 images" in table.caption
 
 
 def test_two_protocols_stop_the_tables(results: Path, experiment: ExperimentConfig, tmp_path: Path) -> None:
