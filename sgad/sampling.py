@@ -15,7 +15,7 @@ from sgad.config.run import RunConfig
 from sgad.data.events.export import save_recordings
 from sgad.errors import InputError
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
-from sgad.models.generators import Generator
+from sgad.models.generators import Generator, can_keep_steps
 from sgad.models.registry import fold_batch_norm, load_generator
 from sgad.runs.files import sha256_of, write_npz
 from sgad.runs.progress import Progress
@@ -155,7 +155,8 @@ def _sample(request: SampleRequest, device: torch.device) -> Path:
 
 def _draw_steps(path: Path, generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device) -> None:
     """Draw what a generator of ours shows after each time step, time going right; events have their GIF."""
-    if not isinstance(generator, Generator) or generator.is_events or config.time_steps == 1:
+    is_ours = isinstance(generator, Generator) and can_keep_steps(generator)
+    if not is_ours or generator.is_events or config.time_steps == 1:
         return
     for _, steps in generate(generator, z, config, device, keep_steps=True):
         # A user's subclass may not keep them.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sgad.measures.files import open_split
 from sgad.measures.images import ImageSet as StoredImages
-from sgad.models.generators import Generated
+from sgad.models.generators import Generated, can_keep_steps
 from sgad.models.registry import load_discriminator, load_generator
 from sgad.sampling import BATCH, latents, prepare_generator
 from sgad.training.step import generate
@@ -71,7 +71,7 @@ class Subject:
     def run_generator(self, z: Tensor, *, keep_steps: bool = False) -> Generated:
         """Run the generator on one batch of latents."""
         random = torch.Generator(self.device).manual_seed(0)
-        if not keep_steps:
+        if not (keep_steps and can_keep_steps(self.generator)):
             return generate(self.generator, z, self.config, random)
         noise = (random,) if self.config.encoder == "rate" else ()
         made: Generated = self.generator(z, *noise, keep_steps=True)

@@ -193,7 +193,9 @@ class RunConfig(BaseModel):
         """Return `family`, or what neurons and critic make of it where a variant changed them."""
         if self.neuron == "leaky_relu":
             return "ann"
-        return "hybrid" if self.discriminator == "analog" else self.family
+        if self.family == "snn" and self.discriminator == "analog":
+            return "hybrid"
+        return "snn" if self.family == "hybrid" and self.discriminator in ("em", "sgan") else self.family
 
     def hash(self) -> str:
         """Return the SHA-256 (16 hex digits) of the values that decide the result of training.

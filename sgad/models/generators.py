@@ -1,5 +1,6 @@
 """Generators: latent z to images or event frames, through layers of spiking neurons (architectures of arXiv:2305.10246)."""
 
+import inspect
 import itertools
 from dataclasses import dataclass
 
@@ -47,6 +48,11 @@ class Generated:
     extra_loss: Tensor | None = None
     steps: Tensor | None = None
     shares: Tensor | None = None
+
+
+def can_keep_steps(generator: nn.Module) -> bool:
+    """Return whether a generator can be asked for the image of every step; a class of one's own may not know how."""
+    return "keep_steps" in inspect.signature(generator.forward).parameters
 
 
 def neuron_of(config: RunConfig) -> Neuron:

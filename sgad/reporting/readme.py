@@ -14,9 +14,11 @@ from sgad.reporting.captions import data_caption, sentences
 from sgad.reporting.formats import Cell, Column, Table, to_markdown
 from sgad.reporting.stored import Stored, experiment_folder, read_stored
 from sgad.reporting.summary import summarise
-from sgad.reporting.tables import INCOMPARABLE, MEANS, results_tables
+from sgad.reporting.tables import INCOMPARABLE, MEANS, OTHER_PROTOCOL, results_tables
 from sgad.runs.files import write_text
 
+#: The same tables with everything that their captions say.
+PROTOCOLS = "tables/results.md"
 _BLOCK = re.compile(r"(<!-- results: ([\w ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
@@ -49,11 +51,21 @@ def _tables(stored: Stored) -> Iterator[str]:
     for dataset, table in zip(dict.fromkeys(stored.runs["dataset"]), tables, strict=True):
         is_compared = any(column.group == "reported" for column in table.columns)
         caption = sentences(
-            [MEANS, data_caption(stored.captions, dataset, stored.runs), INCOMPARABLE if is_compared else ""]
+            [
+                MEANS,
+                data_caption(stored.captions, dataset, stored.runs),
+                f"{OTHER_PROTOCOL} by another protocol" if _is_marked(table) else "",
+                INCOMPARABLE if is_compared else "",
+            ]
         )
         yield to_markdown(_narrowed(replace(table, caption=caption)))
-        link = f"results/experiments/{stored.captions['experiment']}/tables/results.md"
-        yield f"[How each column was measured, and whose the reported figures are]({link}).\n"
+        if (stored.folder / PROTOCOLS).is_file():
+            what = "How each column was measured" + (", and whose the reported figures are" if is_compared else "")
+            yield f"[{what}](results/experiments/{stored.folder.name}/{PROTOCOLS}).\n"
+
+
+def _is_marked(table: Table) -> bool:
+    return any(cell.text.endswith(OTHER_PROTOCOL) for _, rows in table.blocks for row in rows for cell in row)
 
 
 def _narrowed(table: Table) -> Table:

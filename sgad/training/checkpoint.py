@@ -89,8 +89,8 @@ def newest_checkpoint(folder: Path, origin: Origin) -> tuple[Checkpoint | None, 
 
 def _other_origin(record: Mapping[str, Any], origin: Origin) -> str | None:
     for key, name in (("config_hash", "another configuration"), ("data_hash", "other data")):
-        if record[key] != getattr(origin, key):
-            return f"{name} ({record[key]})"
+        if (found := record.get(key)) != getattr(origin, key):
+            return f"{name} ({found or 'not recorded'})"
     return None
 
 

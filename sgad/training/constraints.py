@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from sgad.snn.batch_norm import statistics_frozen
+from sgad.snn.batch_norm import StepBatchNorm, statistics_frozen
 from sgad.snn.layers import use_engine
 
 Critic = Callable[[Tensor], Tensor]
@@ -68,12 +68,12 @@ def penalty(
 
 @torch.no_grad()
 def clip_weights(module: nn.Module, bound: float) -> None:
-    """Clip weights and biases of linear layers and convolutions to [-bound, bound] (WGAN, Arjovsky et al. 2017).
+    """Clip all parameters but those of batch norms to [-bound, bound] (WGAN, Arjovsky et al. 2017).
 
-    The scales of batch norms are left alone: a scale of 0.05 takes all currents so far below the threshold that no neuron
-    fires, and a critic without spikes teaches nothing.
+    A batch norm's scale of 0.05 would take all currents so far below the threshold that no neuron fires, and a critic
+    without spikes teaches nothing.
     """
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Conv2d):
-            for parameter in part.parameters():
+        if not isinstance(part, StepBatchNorm | nn.modules.batchnorm._BatchNorm):
+            for parameter in part.parameters(recurse=False):
                 parameter.clamp_(-bound, bound)

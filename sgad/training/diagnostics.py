@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sgad.config.run import RunConfig
-from sgad.models.generators import Generated, Generator
+from sgad.models.generators import Generated, can_keep_steps
 from sgad.snn.activity import firing_rates, record_activity, window_shares
 from sgad.snn.batch_norm import StepBatchNorm, statistics_frozen
 from sgad.training.step import shown_to_critic
@@ -118,8 +118,7 @@ def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor, co
     """
     gradients = gradient_norm(generator), gradient_norm(discriminator)
     with _seen_by_training(generator), _seen_by_training(discriminator):
-        # A class of one's own may not know about steps.
-        words = {"keep_steps": True} if isinstance(generator, Generator) else {}
+        words = {"keep_steps": True} if can_keep_steps(generator) else {}
         made: Generated = generator(z[:PROBE_IMAGES], **words)
         discriminator(shown_to_critic(made.frames, config))
     # Pixels in [-1, 1] lie twice as far apart as in [0, 1].
@@ -145,7 +144,10 @@ def _diversity(images: Tensor) -> float:
 
 def _through_time(steps: Tensor) -> list[tuple[float, float]]:
     """Return for each step of (T, B, C, H, W) the mean absolute distance to the last, and the diversity."""
-    return [(float((images - steps[-1]).abs().mean()), _diversity(images)) for images in steps]
+    distances = (steps - steps[-1]).abs().flatten(1).mean(dim=1)
+    diversities = steps.std(dim=1).flatten(1).mean(dim=1)
+    # Read at once: each read waits for the device.
+    return list(zip(distances.tolist(), diversities.tolist(), strict=True))
 
 
 def _temporal_inconsistency(steps: Tensor | None, unit: float) -> float | None:

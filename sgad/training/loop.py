@@ -69,7 +69,6 @@ class Outcome:
     status: str
     reason: str
     seconds: float
-    sessions: int
     images_per_second: float
     notes: list[str] = field(default_factory=list)
 
@@ -79,7 +78,7 @@ class Hooks:
     """What the loop calls beside training: a grid of images, a record of the state so far."""
 
     grid: Callable[[nn.Module, int], None]
-    record: Callable[[int, float, int], None]
+    record: Callable[[int, float], None]
     tell: Callable[[str], None]
 
 
@@ -166,7 +165,7 @@ class _Session:
     ) -> None:
         self.config, self.networks, self.folder, self.device = config, networks, folder, device
         self.batches, self.total = batches, num_steps(config, batches.num_samples)
-        self.step, self.seconds, self.sessions = 0, 0.0, 1
+        self.step, self.seconds = 0, 0.0
         self.draw = drawer(config, device)
         self.probe = fixed_latents(config, PROBE_IMAGES).to(device, getattr(torch, config.dtype))
         self.origin = Origin(config.hash(), batches.data_hash)
@@ -174,7 +173,7 @@ class _Session:
         #: Whether all losses so far are finite; a tensor, because to read it is to wait for the device.
         self.is_finite = torch.tensor(True, device=device)
         #: The critic's penalty when it was last due.
-        self.penalty = torch.zeros((), device=device)
+        self.penalty = torch.zeros((), device=device, dtype=getattr(torch, config.dtype))
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; return what there is to say about it."""
@@ -182,7 +181,6 @@ class _Session:
         if checkpoint is not None:
             restore_tensors(checkpoint.tensors, self.networks.modules(), self.networks.optimisers())
             self.step, self.seconds = checkpoint.step, float(checkpoint.values["seconds"])
-            self.sessions = int(checkpoint.values["sessions"]) + 1
             self.penalty.fill_(checkpoint.values["penalty"])
             notes.append(f"resuming at step {self.step} of {self.total}")
         return notes
@@ -191,7 +189,7 @@ class _Session:
         """Write a checkpoint of the current step."""
         refuse_if_taken_over(self.folder)
         tensors = gather_tensors(self.networks.modules(), self.networks.optimisers())
-        values = {"seconds": self.seconds, "sessions": self.sessions, "penalty": float(self.penalty)}
+        values = {"seconds": self.seconds, "penalty": float(self.penalty)}
         save_checkpoint(self.folder, self.step, tensors, self.origin, values, self.config.keep_checkpoints)
 
     def update(self) -> UpdateResult:
@@ -259,7 +257,7 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
             progress.update(1, partial(_note, result, speed))
             if not is_healthy:
                 reason = f"losses or weights are not finite at step {state.step}"
-                return Outcome(state.step, "diverged", reason, state.seconds, state.sessions, speed)
+                return Outcome(state.step, "diverged", reason, state.seconds, speed)
             if grid_due:
                 hooks.grid(state.networks.sampled, state.step)
             if log_due:
@@ -268,7 +266,7 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
                 histories.append(row, health.layer_rows(state.step), health.time_step_rows(state.step))
             if checkpoint_due:
                 state.save()
-                hooks.record(state.step, state.seconds, state.sessions)
+                hooks.record(state.step, state.seconds)
             if stopping and not last:
                 where = f"stopped by {stop.name} at step {state.step} of {state.total}"
                 raise Interrupted(f"{title} {where}; the same command goes on from there")
@@ -277,7 +275,7 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
         health = state.look()
     speed = config.batch_size * state.step / max(state.seconds, 1e-9)
     status, reason = health.verdict()
-    return Outcome(state.step, status, reason, state.seconds, state.sessions, speed)
+    return Outcome(state.step, status, reason, state.seconds, speed)
 
 
 def _note(result: UpdateResult, speed: float) -> str:

@@ -5,7 +5,7 @@ import datetime
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -126,20 +126,20 @@ def _require_fit(config: RunConfig, prepared: Prepared) -> None:
 
 def _finished_record(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
     """Return the record of a run that this configuration and these data have already finished."""
-    record = _record_before(request, prepared) if request.resume else None
+    record = _record_before(request.folder, _origin(request, prepared)) if request.resume else None
     is_whole = (request.folder / "generator.safetensors").is_file()
     return record if record is not None and record.status in FINAL and is_whole else None
 
 
-def _record_before(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
+def _record_before(folder: Path, origin: Origin) -> RunRecord | None:
     """Return what an earlier process with this configuration and these data wrote of the run."""
-    if not (request.folder / RECORD).is_file():
+    if not (folder / RECORD).is_file():
         return None
     try:
-        record = read_record(request.folder)
+        record = read_record(folder)
     except InputError:
         return None
-    return record if (record.config_hash, record.data_hash) == astuple(_origin(request, prepared)) else None
+    return record if Origin(record.config_hash, record.data_hash) == origin else None
 
 
 def _origin(request: TrainRequest, prepared: Prepared) -> Origin:
@@ -162,8 +162,9 @@ def _train_locked(
         flip=config.flip,
         drop_last=config.drop_last,
     )
-    checkpoint, notes = newest_checkpoint(folder, _origin(request, prepared)) if request.resume else (None, [])
-    before = None if checkpoint is None else _record_before(request, prepared)
+    origin = _origin(request, prepared)
+    checkpoint, notes = newest_checkpoint(folder, origin) if request.resume else (None, [])
+    before = None if checkpoint is None else _record_before(folder, origin)
     if checkpoint is None:
         _clear_results(folder)
         for note in [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []:
@@ -175,11 +176,12 @@ def _train_locked(
     record.target_steps = num_steps(config, batches.num_samples)
     if before is not None:
         record.earlier_sessions = [*before.earlier_sessions, before.as_session()]
+        record.sessions = len(record.earlier_sessions) + 1
         record.steps, record.seconds = before.steps, before.seconds
     record.write(folder)
 
-    def note_state(step: int, seconds: float, sessions: int) -> None:
-        record.steps, record.seconds, record.sessions = step, round(seconds, 3), sessions
+    def note_state(step: int, seconds: float) -> None:
+        record.steps, record.seconds = step, round(seconds, 3)
         record.epochs = round(step / batches.steps_per_epoch, 4)
         record.peak_memory_mb = round(_peak_memory(networks), 1)
         record.write(folder)
@@ -302,7 +304,7 @@ def _finish(
     save_tensors(folder / "generator.safetensors", networks.sampled.state_dict(), header)
     save_tensors(folder / "discriminator.safetensors", networks.discriminator.state_dict(), header)
     record.status, record.reason = outcome.status, reason  # type: ignore[assignment]
-    record.steps, record.seconds, record.sessions = outcome.steps, round(outcome.seconds, 3), outcome.sessions
+    record.steps, record.seconds = outcome.steps, round(outcome.seconds, 3)
     record.epochs = round(outcome.steps / steps_per_epoch, 4)
     record.images_per_second = round(outcome.images_per_second, 3)
     record.ended = _now()
@@ -336,6 +338,11 @@ def record_failure(request: TrainRequest, reason: str) -> None:
     save_tensors(request.folder / "generator.safetensors", {}, {"failed": reason})
     manifest = request.data_folder / "manifest.json"
     data_hash = str(read_json(manifest).get("content_hash", "")) if manifest.is_file() else ""
+    before = _record_before(request.folder, Origin(config.hash(), data_hash))
+    if before is not None:
+        # Its checkpoints can be resumed, and what earlier processes did must not be forgotten then.
+        before.model_copy(update={"status": "failed", "reason": reason, "ended": _now()}).write(request.folder)
+        return
     RunRecord(
         dataset=config.dataset,
         model=config.model,

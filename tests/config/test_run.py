@@ -86,7 +86,9 @@ def test_a_key_added_later_does_not_change_the_hash_of_older_runs() -> None:
         ({"discriminator": "analog"}, "hybrid"),
         ({"neuron": "leaky_relu", "time_steps": 1}, "ann"),
         ({"neuron": "leaky_relu", "time_steps": 1, "discriminator": "analog", "family": "hybrid"}, "ann"),
-        ({"generator": "mine:Own", "family": "ann"}, "ann"),
+        ({"discriminator": "em", "family": "hybrid"}, "snn"),
+        ({"discriminator": "mine:Critic", "family": "hybrid"}, "hybrid"),
+        ({"generator": "mine:Own", "discriminator": "analog", "family": "ann"}, "ann"),
     ],
 )
 def test_the_family_follows_neurons_and_critic(changes, family):

@@ -1,12 +1,9 @@
 """Broken data sets, each with the words that its one sentence must hold."""
 
-import gzip
 import io
 import pickle
 import stat
 import struct
-import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -14,20 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from sgad.data.events.format import encode_events
-from sgad.errors import InputError
 from tests.data.builders import (
     MD5_NAMES,
-    describe,
     idx_bytes,
     images,
-    jpeg_bytes,
     png_bytes,
     recording,
-    run_prepare,
     write_celeba,
     write_cifar,
     write_folder,

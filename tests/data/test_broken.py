@@ -1,41 +1,21 @@
 """Broken data sets: each gets one sentence that names the file, and nothing is left behind."""
 
 import gzip
-import io
-import pickle
-import stat
-import struct
 import subprocess
 import sys
-import tarfile
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from sgad.data.events.format import encode_events
 from sgad.errors import InputError
+from tests.data.broken import CASES, HTML
 from tests.data.builders import (
-    MD5_NAMES,
     describe,
-    idx_bytes,
-    images,
     jpeg_bytes,
-    png_bytes,
-    recording,
     run_prepare,
-    write_celeba,
-    write_cifar,
     write_folder,
-    write_idx,
-    write_recordings,
     write_zip,
 )
-from tests.data.broken import CASES, HTML
 
 
 @pytest.mark.parametrize("name", CASES)

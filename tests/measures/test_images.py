@@ -146,7 +146,7 @@ def test_a_random_subset_is_seeded_and_without_replacement(random):
     assert set(first) != set(_all(images.random_subset(30, seed=2)).ravel())
 
 
-def test_colour_files_of_grey_images_becomegrey_images(random):
+def test_colour_files_of_grey_images_become_grey(random):
     grey = grey_images(random)
     images = as_channels(images_of_array(np.repeat(grey[:, None], 3, axis=1)), 1)
     np.testing.assert_array_equal(_all(images), grey[:, None])

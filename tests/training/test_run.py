@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(digits: Path, tm
         {"model": "swgan"},
         {"model": "sgad", "optimizer": "adam", "ema_decay": 0.9},
         {"model": "sgan", "encoder": "rate"},
-        {"model": "swgan", "constraint": "r1", "constraint_interval": 2},
+        {"model": "swgan", "constraint": "r1", "constraint_interval": 4, "dtype": "float64"},
     ],
 )
 def test_an_interrupted_run_resumes_bit_identically(
@@ -205,6 +205,51 @@ def test_a_divergence_is_kept_flagged_and_finite(digits: Path, tmp_path: Path) -
     assert "not finite at step" in record.reason
     assert "its samples are of step" in record.reason
     assert all(torch.isfinite(value).all() for value in load_tensors(tmp_path / "generator.safetensors").values())
+
+
+def test_a_penalty_is_logged_as_it_was_when_last_due(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results of a recorded pair are overwritten by the next."""
+    shared, due = torch.zeros(()), []
+
+    def overwritten(*arguments: Any, **named: Any) -> Any:
+        result = update(*arguments, **named)
+        if named["step"] % 4 == 0:
+            due.append(result.losses["penalty"].item())
+        shared.copy_(result.losses["penalty"])
+        result.losses["penalty"] = shared
+        return result
+
+    update = loop.update_pair
+    monkeypatch.setattr(loop, "update_pair", overwritten)
+    train(digits, tmp_path, constraint="r1", constraint_interval=4)
+    assert len(due) == 2 and min(due) > 0
+    # After steps 2, 4 and 6: the penalties of update pairs 0, 0 and 4.
+    logged = [float(row["penalty"]) for row in read_rows(tmp_path / "history.csv")]
+    assert logged == pytest.approx([due[0], due[0], due[1]], rel=1e-4)
+
+
+def test_a_crash_does_not_make_a_run_forget_its_sessions(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return update(*arguments, **named)
+
+    update = loop.update_pair
+    for sessions in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "update_pair", interrupted)
+            with pytest.raises(Interrupted):
+                train(digits, tmp_path)
+        assert read_record(tmp_path).sessions == sessions
+    record_failure(request(digits, tmp_path), "out of memory")
+    failed = read_record(tmp_path)
+    assert (failed.status, failed.reason, failed.steps, failed.sessions) == ("failed", "out of memory", 2, 2)
+    record = train(digits, tmp_path)
+    assert (record.status, record.sessions) == ("completed", 3)
+    assert [session.steps for session in record.earlier_sessions] == [1, 2]
 
 
 def test_dead_neurons_are_a_collapse(digits: Path, tmp_path: Path) -> None:
