@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from sgad import __version__
 from sgad.config.experiment import TableName
@@ -140,9 +140,15 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = lambda value, decimals: f"{value:.{decimals}f}"
+    environment.filters["breakable"] = _breakable
     environment.filters["groups"] = _groups
     environment.filters["stem"] = lambda name: Path(name).stem
     return environment
+
+
+def _breakable(label: str) -> Markup:
+    """Let a long name of a variant be broken where its parts are joined, not within a word."""
+    return escape(label).replace("+", Markup("+<wbr>"))
 
 
 def _groups(columns: Sequence[Column]) -> list[dict[str, Any]]:

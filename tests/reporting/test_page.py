@@ -9,7 +9,7 @@ import pytest
 
 from sgad.config.experiment import ExperimentConfig
 from sgad.reporting.collect import collect
-from sgad.reporting.page import build_page, write_report
+from sgad.reporting.page import _breakable, build_page, write_report
 from sgad.reporting.page_data import Embedder, curves_of, script_json
 from sgad.reporting.stored import Stored, read_stored
 from sgad.reporting.summary import summarise
@@ -151,3 +151,7 @@ def test_five_hundred_runs_stay_below_ten_megabytes(tmp_path: Path, fake: Simple
     path = write_report(experiment, tmp_path / "results")
     assert len(read_stored(tmp_path / "results", "fake").runs) == 504
     assert path.stat().st_size < 10_000_000
+
+
+def test_long_names_break_where_their_parts_are_joined() -> None:
+    assert _breakable("SGAD (tau=4+<b>)") == "SGAD (tau=4+<wbr>&lt;b&gt;)"
