@@ -137,9 +137,9 @@ def _measured(folder: Path) -> list[dict[str, str]]:
     return [{key: value for key, value in row.items() if "second" not in key} for row in rows]
 
 
-def test_an_interrupted_run_does_not_go_on_with_other_data(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def train_one_pair(digits: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until a signal that comes during the first update pair."""
+
     def interrupted(*arguments: Any, **named: Any) -> Any:
         os.kill(os.getpid(), signal.SIGTERM)
         return update(*arguments, **named)
@@ -148,7 +148,13 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "update_pair", interrupted)
         with pytest.raises(Interrupted):
-            train(digits, tmp_path / "run")
+            train(digits, folder)
+
+
+def test_an_interrupted_run_does_not_go_on_with_other_data(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_one_pair(digits, tmp_path / "run", monkeypatch)
     other = shutil.copytree(digits, tmp_path / "digits")
     manifest = json.loads((other / "manifest.json").read_text())
     (other / "manifest.json").write_text(json.dumps({**manifest, "content_hash": "prepared-anew"}))
@@ -233,16 +239,8 @@ def test_a_penalty_is_logged_as_it_was_when_last_due(
 def test_a_crash_does_not_make_a_run_forget_its_sessions(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*arguments: Any, **named: Any) -> Any:
-        os.kill(os.getpid(), signal.SIGTERM)
-        return update(*arguments, **named)
-
-    update = loop.update_pair
     for sessions in (1, 2):
-        with monkeypatch.context() as patch:
-            patch.setattr(loop, "update_pair", interrupted)
-            with pytest.raises(Interrupted):
-                train(digits, tmp_path)
+        train_one_pair(digits, tmp_path, monkeypatch)
         assert read_record(tmp_path).sessions == sessions
     record_failure(request(digits, tmp_path), "out of memory")
     failed = read_record(tmp_path)
