@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,10 +76,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the loop calls beside training: a grid of images, a record of the state so far."""
+    """What the loop calls beside training: a grid of images, a record of the state so far (returns its sessions)."""
 
     grid: Callable[[nn.Module, int], None]
-    record: Callable[[int, float], None]
+    record: Callable[[int, float], list[dict[str, Any]]]
     tell: Callable[[str], None]
 
 
@@ -185,11 +186,11 @@ class _Session:
             notes.append(f"resuming at step {self.step} of {self.total}")
         return notes
 
-    def save(self) -> None:
-        """Write a checkpoint of the current step."""
+    def save(self, sessions: list[dict[str, Any]]) -> None:
+        """Write a checkpoint of the current step, with what each process did so far: a workflow may remove run.json."""
         refuse_if_taken_over(self.folder)
         tensors = gather_tensors(self.networks.modules(), self.networks.optimisers())
-        values = {"seconds": self.seconds, "penalty": float(self.penalty)}
+        values = {"seconds": self.seconds, "penalty": float(self.penalty), "sessions": sessions}
         save_checkpoint(self.folder, self.step, tensors, self.origin, values, self.config.keep_checkpoints)
 
     def update(self) -> UpdateResult:
@@ -265,8 +266,7 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
                 row = _row(state, result, health, speed)
                 histories.append(row, health.layer_rows(state.step), health.time_step_rows(state.step))
             if checkpoint_due:
-                state.save()
-                hooks.record(state.step, state.seconds)
+                state.save(hooks.record(state.step, state.seconds))
             if stopping and not last:
                 where = f"stopped by {stop.name} at step {state.step} of {state.total}"
                 raise Interrupted(f"{title} {where}; the same command goes on from there")

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,7 +25,7 @@ from sgad.runs.devices import claimed_device, lock_folder, visible_devices
 from sgad.runs.files import read_json, write_text
 from sgad.runs.lock import run_lock
 from sgad.runs.record import FILE_NAME as RECORD
-from sgad.runs.record import FINAL, RunRecord, read_record
+from sgad.runs.record import FINAL, RunRecord, Session, read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels import engine_name
@@ -164,7 +165,6 @@ def _train_locked(
     )
     origin = _origin(request, prepared)
     checkpoint, notes = newest_checkpoint(folder, origin) if request.resume else (None, [])
-    before = None if checkpoint is None else _record_before(folder, origin)
     if checkpoint is None:
         _clear_results(folder)
         for note in [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []:
@@ -174,17 +174,18 @@ def _train_locked(
     write_text(folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
     record = _new_record(request, prepared, device, threads)
     record.target_steps = num_steps(config, batches.num_samples)
-    if before is not None:
-        record.earlier_sessions = [*before.earlier_sessions, before.as_session()]
+    if checkpoint is not None:
+        record.earlier_sessions = [Session.model_validate(each) for each in checkpoint.values.get("sessions", [])]
         record.sessions = len(record.earlier_sessions) + 1
-        record.steps, record.seconds = before.steps, before.seconds
+        record.steps, record.seconds = checkpoint.step, round(float(checkpoint.values["seconds"]), 3)
     record.write(folder)
 
-    def note_state(step: int, seconds: float) -> None:
+    def note_state(step: int, seconds: float) -> list[dict[str, Any]]:
         record.steps, record.seconds = step, round(seconds, 3)
         record.epochs = round(step / batches.steps_per_epoch, 4)
         record.peak_memory_mb = round(_peak_memory(networks), 1)
         record.write(folder)
+        return [session.model_dump() for session in (*record.earlier_sessions, record.as_session())]
 
     def draw_grid(generator: torch.nn.Module, step: int) -> None:
         _draw_grid(generator, config, folder / "grids" / f"step-{step:06d}.png", device)
