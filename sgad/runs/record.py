@@ -64,7 +64,7 @@ class RunRecord(BaseModel):
     caption_note: str = ""
     started: str = ""
     ended: str = ""
-    sessions: int = Field(1, description="processes that worked on the run, more than one after an interruption")
+    sessions: int = Field(1, description="processes whose work is in the run, more than one after an interruption")
     earlier_sessions: list[Session] = Field(default_factory=list, description="all of them but the last")
 
     def as_session(self) -> Session:

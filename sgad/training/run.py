@@ -341,7 +341,7 @@ def record_failure(request: TrainRequest, reason: str) -> None:
     data_hash = str(read_json(manifest).get("content_hash", "")) if manifest.is_file() else ""
     before = _record_before(request.folder, Origin(config.hash(), data_hash))
     if before is not None:
-        # Its checkpoints can be resumed, and what earlier processes did must not be forgotten then.
+        # A crash does not undo what was trained: the record goes on telling how far the run is, and who worked on it.
         before.model_copy(update={"status": "failed", "reason": reason, "ended": _now()}).write(request.folder)
         return
     RunRecord(
