@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sgad.reporting.analysis_tables import SCORES
 from sgad.reporting.findings import findings, seen
 from sgad.reporting.labels import model_labels
-from sgad.reporting.plotting import PAGE, dashes, legend_columns, new_figure, palette, picture_sheet
+from sgad.reporting.plotting import PAGE, legend_columns, line_legend, line_styles, new_figure, picture_sheet
 from sgad.reporting.stored import Stored, rows_of, run_name
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+#: Sets of pixel values, and what the legend calls them.
+SETS = {"critic": "shown to the critic", "shown": "shown to a person", "data": "data"}
 Panel = tuple[str, str, str, str]
 
 
@@ -28,8 +30,7 @@ def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Pa
     labels = model_labels(frame)
     columns = 2 if len(present) == 4 else min(3, len(present))
     rows = math.ceil(len(present) / columns)
-    per_row = legend_columns(list(labels.values()))
-    above = 0.3 + 0.14 * math.ceil(len(labels) / per_row)
+    above = 0.3 + 0.14 * math.ceil(len(labels) / legend_columns(list(labels.values())))
     height = above + rows * 1.75 + 0.1
     figure, axes = new_figure(
         rows, columns, PAGE, height,
@@ -40,7 +41,7 @@ def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Pa
         ax.set(title=title, ylabel=label, xlabel=x_label)
     for ax in axes.flat[len(present) :]:
         ax.set_visible(False)
-    _legend(figure, list(labels.values()), per_row)
+    line_legend(figure, line_styles(list(labels.values()), MARKERS))
     return figure
 
 
@@ -51,29 +52,14 @@ def _rows(frame: "pd.DataFrame", quantity: str, part: str) -> "pd.DataFrame":
 def _draw_models(ax: "Axes", rows: "pd.DataFrame", labels: dict[tuple[str, str], str]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    colours, patterns = palette(list(labels.values())), dashes(list(labels.values()))
-    for index, ((model, variant), label) in enumerate(labels.items()):
+    styles = line_styles(list(labels.values()), MARKERS)
+    for (model, variant), label in labels.items():
         own = rows[(rows["model"] == model) & (rows["variant"] == variant)]
         if own.empty:
             continue
         means = own.groupby("position")["value"].mean()
-        ax.plot(
-            means.index, means.to_numpy(), color=colours[label], marker=MARKERS[index % len(MARKERS)], ms=3,
-            linestyle=(0, patterns[label]) if patterns[label] else "-", lw=0.9,
-        )  # fmt: skip
+        ax.plot(means.index, means.to_numpy(), **styles[label], lw=0.9)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-
-
-def _legend(figure: "Figure", labels: list[str], columns: int) -> None:
-    from matplotlib.lines import Line2D
-
-    colours, patterns = palette(labels), dashes(labels)
-    lines = [
-        Line2D([], [], color=colours[label], linestyle=(0, patterns[label]) if patterns[label] else "-",
-               marker=MARKERS[index % len(MARKERS)], ms=3)
-        for index, label in enumerate(labels)
-    ]  # fmt: skip
-    figure.legend(lines, labels, loc="upper center", ncols=columns, frameon=False, handlelength=3)
 
 
 def domain_gap_figure(stored: Stored, dataset: str) -> "Figure | None":
@@ -124,16 +110,12 @@ def pixel_values_figure(stored: Stored, dataset: str) -> "Figure | None":
         num_rows, columns, PAGE, height, share_x=True,
         left=0.07, right=0.985, bottom=0.4 / height, top=1 - 0.45 / height, wspace=0.1, hspace=0.32,
     )  # fmt: skip
-    sets = ("critic", "shown", "data")
-    colours, patterns = palette(sets), dashes(sets)
+    styles = line_styles(list(SETS.values()))
     for index, (ax, ((model, variant), label)) in enumerate(zip(axes.flat, labels.items(), strict=False)):
         own = rows[(rows["model"] == model) & (rows["variant"] == variant)]
-        for name in sets:
+        for name, title in SETS.items():
             means = own[own["part"] == name].groupby("position")["value"].mean()
-            pattern = (0, patterns[name]) if patterns[name] else "-"
-            ax.plot(
-                means.index, means.to_numpy(), color=colours[name], linestyle=pattern, lw=0.9, drawstyle="steps-mid"
-            )
+            ax.plot(means.index, means.to_numpy(), **styles[title], lw=0.9, drawstyle="steps-mid")
         ax.set_yscale("log")
         ax.set_ylim(1e-4, 1.3)
         ax.set_title(label, fontsize=6.5)
@@ -144,17 +126,8 @@ def pixel_values_figure(stored: Stored, dataset: str) -> "Figure | None":
     for ax in axes.flat[len(labels) :]:
         ax.set_visible(False)
     figure.supxlabel("pixel value", fontsize=7)
-    _plain_legend(figure, {"critic": "shown to the critic", "shown": "shown to a person", "data": "data"})
+    line_legend(figure, styles)
     return figure
-
-
-def _plain_legend(figure: "Figure", names: dict[str, str]) -> None:
-    from matplotlib.lines import Line2D
-
-    keys = list(names)
-    colours, patterns = palette(keys), dashes(keys)
-    lines = [Line2D([], [], color=colours[key], linestyle=(0, patterns[key]) if patterns[key] else "-") for key in keys]
-    figure.legend(lines, list(names.values()), loc="upper center", ncols=len(keys), frameon=False, handlelength=3)
 
 
 def energy_figure(stored: Stored, dataset: str) -> "Figure | None":
@@ -247,20 +220,17 @@ def alignment_figure(stored: Stored, dataset: str) -> "Figure | None":
     labels = model_labels(frame)
     layers = list(dict.fromkeys(frame[frame["quantity"] == "rsa"]["part"]))
     figure, axes = new_figure(1, len(SCORES), PAGE, 2.1, left=0.06, right=0.985, bottom=0.3, top=0.78, wspace=0.25)
-    colours, patterns = palette(list(labels.values())), dashes(list(labels.values()))
+    styles = line_styles(list(labels.values()), MARKERS)
     for ax, (score, title) in zip(axes[0], SCORES.items(), strict=True):
-        for index, ((model, variant), label) in enumerate(labels.items()):
+        for (model, variant), label in labels.items():
             means = [seen(frame, model, variant, score, layer).mean for layer in layers]
-            ax.plot(
-                range(len(layers)), means, color=colours[label], marker=MARKERS[index], ms=3.5, lw=0.9,
-                linestyle=(0, patterns[label]) if patterns[label] else "-",
-            )  # fmt: skip
+            ax.plot(range(len(layers)), means, **styles[label], lw=0.9)
         ceilings = frame[frame["quantity"] == f"{score}_ceiling"]["value"]
         if len(ceilings):
             ax.axhline(float(ceilings.iloc[0]), color="#444444", linestyle=(0, (4, 2)), lw=0.8)
         ax.set_title(title)
         ax.set_xticks(range(len(layers)), layers, rotation=35, ha="right")
-    _legend(figure, list(labels.values()), legend_columns(list(labels.values())))
+    line_legend(figure, styles)
     return figure
 
 

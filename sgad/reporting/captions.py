@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 #: The check for copies of training images.
 NEAREST = "nearest_neighbour"
 FIGURE_TITLES = {
-    "curves": "Training curves, one line a run",
-    "bars": "Measures: bars are means over seeds, points are seeds, the dashed line is real training images",
+    "curves": "Training curves, one line a run; panels that reach beyond 20 are logarithmic beyond 1",
+    "bars": (
+        "Measures: points are seeds, bars or (on logarithmic axes) strokes are their means, the dashed line is real training"
+        " images"
+    ),
     "samples": "Samples, not selected: each model's grid as drawn",
     "activity": "Firing rates of generator and critic during training, one line a run",
     "layers": "Firing rates of each layer during training, one line a run",
     "health": (
         "Gradient norms, share of potentials where the surrogate derivative exceeds half its peak, and standard deviation"
-        " between images during training, one line a run"
+        " between images during training, one line a run; panels that reach beyond 20 are logarithmic beyond 1"
     ),
     "evolution": "Samples of the first seed during training",
     "domain_gap": "Domain gap: distance between what the critic is shown, what a person is shown, and the data",

@@ -1,5 +1,6 @@
 """Figures of an experiment, one per kind and data set: frames to `Figure`; `write_figures` saves them."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,13 +10,14 @@ from sgad.names import metric_info
 from sgad.reporting.analysis_figures import DRAW_ANALYSIS
 from sgad.reporting.captions import FIGURE_TITLES
 from sgad.reporting.labels import label_runs, model_labels
+from sgad.reporting.pictures import spread
 from sgad.reporting.plotting import (
     PAGE,
-    dashes,
     legend_columns,
+    line_legend,
+    line_styles,
     load_seaborn,
     new_figure,
-    palette,
     paper_style,
     picture_sheet,
     save_figure,
@@ -51,6 +53,10 @@ HEALTH = {
     "surrogate_share_discriminator": "near threshold, critic",
     "diversity": "diversity of images",
 }
+#: Measures whose values lie further apart than this are drawn on a logarithmic axis.
+LARGEST_RATIO = 20.0
+#: A panel whose lines go further from 0 than this is logarithmic beyond 1.
+LINEAR_UP_TO = 20.0
 MAX_SEEDS_SHOWN = 3
 #: So many models and variants stand side by side, each with all its seeds; more are put in rows.
 MOST_CELLS = 6
@@ -87,51 +93,42 @@ def save_figures(stored: Stored, jobs: Sequence[tuple[str, str]]) -> list[Path]:
 
 
 def _draw_histories(stored: Stored, dataset: str, columns: dict[str, str]) -> "Figure | None":
-    """One panel a column, one line a run; models by colour and dashes."""
+    """One panel a column, one line a run; models and variants by colour and dashes."""
     rows = stored.histories[stored.histories["dataset"] == dataset]
     present = [column for column in columns if column in rows and rows[column].notna().any()]
     if not present:
         return None
     rows = rows.assign(label=label_runs(rows))
-    labels = list(dict.fromkeys(rows["label"]))
+    styles = line_styles(list(dict.fromkeys(rows["label"])))
     num_rows = math.ceil(len(present) / 2)
-    above = 0.26 + 0.14 * math.ceil(len(labels) / legend_columns(labels))
+    above = 0.26 + 0.14 * math.ceil(len(styles) / legend_columns(list(styles)))
     height = above + 0.15 + 1.55 * num_rows
     figure, axes = new_figure(
         num_rows, min(2, len(present)), PAGE, height, share_x=True,
         left=0.075, right=0.985, bottom=0.38 / height, top=1 - above / height, wspace=0.2, hspace=0.12,
     )  # fmt: skip
     for ax, column in zip(axes.flat, present, strict=False):
-        _draw_lines(ax, rows, column, labels)
+        _draw_lines(ax, rows.dropna(subset=[column]), column, styles)
         ax.set(xlabel="", ylabel=columns[column])
     for ax in axes[-1]:
         ax.set_xlabel("update pairs")
     for ax in axes.flat[len(present) :]:
         ax.set_visible(False)
-    _legend_above(figure, labels)
+    line_legend(figure, styles)
     return figure
 
 
-def _draw_lines(ax: "Axes", rows: "pd.DataFrame", column: str, labels: list[str]) -> None:
+def _draw_lines(ax: "Axes", rows: "pd.DataFrame", column: str, styles: dict[str, dict[str, Any]]) -> None:
     # Not seaborn's lineplot: for one line a run it does nothing more, and takes three times as long.
-    valued = rows.dropna(subset=[column])
-    for label in labels:
-        style = (0, dashes(labels)[label]) if dashes(labels)[label] else "-"
-        for _, run in valued[valued["label"] == label].groupby("seed", sort=False):
-            x, y = run["step"].to_numpy(float), run[column].to_numpy(float)
-            ax.plot(x, y, color=palette(labels)[label], linestyle=style, lw=0.8)
-    ax.locator_params(nbins=5)
-
-
-def _legend_above(figure: "Figure", labels: list[str]) -> None:
-    from matplotlib.lines import Line2D
-
-    colours, patterns = palette(labels), dashes(labels)
-    lines = [
-        Line2D([], [], color=colours[label], linestyle=(0, patterns[label]) if patterns[label] else "-")
-        for label in labels
-    ]
-    figure.legend(lines, labels, loc="upper center", ncols=legend_columns(labels), frameon=False, handlelength=3)
+    for label, style in styles.items():
+        for _, run in rows[rows["label"] == label].groupby("seed", sort=False):
+            ax.plot(run["step"].to_numpy(float), run[column].to_numpy(float), **style, lw=0.8)
+    if rows[column].abs().max() > LINEAR_UP_TO:
+        # A critic that runs away would press all the others onto one line.
+        ax.set_yscale("symlog", linthresh=1)
+        ax.locator_params(axis="x", nbins=5)
+    else:
+        ax.locator_params(nbins=5)
 
 
 def curves_figure(stored: Stored, dataset: str) -> "Figure | None":
@@ -161,7 +158,7 @@ def health_figure(stored: Stored, dataset: str) -> "Figure | None":
 
 
 def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
-    """Means over seeds as bars, seeds as points, real training data as a dashed line; one panel a metric."""
+    """Means over seeds as bars or strokes, seeds as points, real training data as a dashed line; one panel a metric."""
     rows = has_value(stored.metrics[stored.metrics["dataset"] == dataset])
     models = rows[~rows["model"].map(is_baseline)]
     if models.empty:
@@ -194,7 +191,13 @@ def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
 def _draw_bars(ax: "Axes", rows: "pd.DataFrame", labels: list[str]) -> None:
     seaborn = load_seaborn()
     shared: dict[str, Any] = {"data": rows, "x": "value", "y": "label", "order": labels, "ax": ax}
-    seaborn.barplot(**shared, color="#A9C4DC", errorbar=None, width=0.7)
+    if rows["value"].max() > LARGEST_RATIO * rows["value"].min() > 0:
+        # A failed training would press all the others against the axis. A logarithmic bar has no foot to start from.
+        ax.set_xscale("log")
+        means = rows.groupby("label")["value"].mean().reindex(labels)
+        ax.scatter(means, labels, marker="|", s=90, color="#5B8DB8", linewidths=2)
+    else:
+        seaborn.barplot(**shared, color="#A9C4DC", errorbar=None, width=0.7)
     seaborn.stripplot(**shared, color="#1A1A1A", size=3, jitter=False, alpha=0.85)
 
 
@@ -247,13 +250,18 @@ def evolution_figure(stored: Stored, dataset: str) -> "Figure | None":
     if not series:
         return None
     columns = min(MAX_STEPS_SHOWN, max(len(steps) for _, steps in series))
-    figure, axes = _picture_sheet(len(series), columns, gap=0.18)
-    for row, (label, steps) in enumerate(series):
-        for column in range(columns):
-            path = steps[round(column * (len(steps) - 1) / max(columns - 1, 1))]
-            _show(axes[row][column], _picture(path), "")
-            axes[row][column].set_title(f"{int(path.stem.removeprefix('step-')):,}", pad=2)
-        axes[row][0].set_ylabel(label)
+    titles = [wrap_label(label, 0.95 * _column_width(columns)) for label, _ in series]
+    beside = max(title.count("\n") + 1 for title, _ in titles)
+    figure, axes = _picture_sheet(len(series), columns, gap=0.18, lines_beside=beside)
+    for row, (_, steps) in enumerate(series):
+        for ax, path in itertools.zip_longest(axes[row], spread(steps, columns)):
+            if path is None:
+                ax.set_visible(False)
+                continue
+            _show(ax, _picture(path), "")
+            ax.set_title(f"{int(path.stem.removeprefix('step-')):,}", pad=2)
+        title, share = titles[row]
+        axes[row][0].set_ylabel(title, fontsize=6.5 * share, labelpad=2)
     return figure
 
 
@@ -261,13 +269,16 @@ def _column_width(columns: int) -> float:
     return min((PAGE - 0.25) / columns, 1.75)
 
 
-def _picture_sheet(rows: int, columns: int, gap: float = 0.03, lines: int = 1) -> tuple["Figure", Any]:
-    """Return axes for pictures, with room for titles of so many lines."""
-    width, title = 0.25 + _column_width(columns) * columns, 0.1 + 0.12 * lines
-    height = 0.03 + title + rows * (1 + gap) * (width - 0.25) / columns
+def _picture_sheet(
+    rows: int, columns: int, gap: float = 0.03, lines: int = 1, lines_beside: int = 1
+) -> tuple["Figure", Any]:
+    """Return axes for pictures, with room for titles of so many lines above and beside them."""
+    side, title = 0.1 + 0.12 * lines_beside, 0.1 + 0.12 * lines
+    width = side + 0.03 + min((PAGE - side - 0.03) / columns, _column_width(columns)) * columns
+    height = 0.03 + title + rows * (1 + gap) * (width - side - 0.03) / columns
     return new_figure(
         rows, columns, width, height,
-        left=0.22 / width, right=1 - 0.03 / width, bottom=0.03 / height, top=1 - title / height,
+        left=side / width, right=1 - 0.03 / width, bottom=0.03 / height, top=1 - title / height,
         wspace=0.03, hspace=gap,
     )  # fmt: skip
 

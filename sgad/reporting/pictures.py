@@ -1,7 +1,7 @@
 """Small copies of the pictures that a run leaves: sample grid, grids over training, time steps, event GIF."""
 
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -44,7 +44,7 @@ def collect_pictures(
         for drawn in ("interpolation", "neighbours", "through-time"):
             written += _shrunk(run_folder / f"{drawn}.png", folder / f"{name}-{drawn}.png", 2 * GRID_PIXELS)
         if name in detailed:
-            for path in _spread(sorted((run_folder / "grids").glob("step-*.png"))):
+            for path in spread(sorted((run_folder / "grids").glob("step-*.png")), STEPS_KEPT):
                 written += _shrunk(path, folder / name / f"{path.stem}.webp", STEP_PIXELS)
     _remove_others(folder, {*written, *(path for name in kept for path in pictures_of(folder, name))})
     return written
@@ -56,11 +56,11 @@ def pictures_of(folder: Path, name: str) -> list[Path]:
     return [*(path for path in single if path.is_file()), *sorted((folder / name).glob("step-*.webp"))]
 
 
-def _spread(paths: list[Path]) -> list[Path]:
-    """At most STEPS_KEPT of the paths, evenly spread, first and last among them."""
-    if len(paths) <= STEPS_KEPT:
-        return paths
-    return [paths[round(index * (len(paths) - 1) / (STEPS_KEPT - 1))] for index in range(STEPS_KEPT)]
+def spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """Return at most `count` of the paths, evenly spread, first and last among them."""
+    if len(paths) <= count:
+        return list(paths)
+    return [paths[round(index * (len(paths) - 1) / (count - 1))] for index in range(count)]
 
 
 def _shrunk(source: Path, target: Path, pixels: int) -> list[Path]:

@@ -4,7 +4,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Inches: one column and both columns of a two-column paper.
 COLUMN, PAGE = 3.5, 7.16
-#: Okabe and Ito's colours, ordered so that neighbours differ in lightness, too; each has its own dashes.
+#: Okabe and Ito's colours, ordered so that neighbours differ in lightness, too; as many as there are dashes.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#8C8C00")
 DASHES: tuple[Any, ...] = (
     "",
@@ -165,14 +165,42 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
     return figure
 
 
-def palette(keys: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each key, in order."""
-    return {key: COLOURS[index % len(COLOURS)] for index, key in enumerate(keys)}
+def line_styles(labels: Sequence[str], markers: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return the keywords of matplotlib's lines that tell each label's line from the others'.
+
+    Up to eight lines each have a colour and dashes of their own, so that they differ without colour. Of more, "SGAD (stable)"
+    has the colour of its model and the dashes of its variant; where that does not tell them apart, dashes change after
+    each round of colours.
+    """
+    several = _by_model_and_variant(labels) if len(labels) > len(COLOURS) else None
+    places = several or [(index, index + index // len(COLOURS)) for index in range(len(labels))]
+    return {
+        label: {
+            "color": COLOURS[colour % len(COLOURS)],
+            "linestyle": (0, pattern) if (pattern := DASHES[dash % len(DASHES)]) else "-",
+            **({"marker": markers[index % len(markers)], "markersize": 3} if markers else {}),
+        }
+        for index, (label, (colour, dash)) in enumerate(zip(labels, places, strict=True))
+    }
 
 
-def dashes(keys: Sequence[str]) -> dict[str, Any]:
-    """Return a dash pattern for each key, in order, so that lines differ without colour."""
-    return {key: DASHES[index % len(DASHES)] for index, key in enumerate(keys)}
+def _by_model_and_variant(labels: Sequence[str]) -> list[tuple[int, int]] | None:
+    """Return each label's (colour, dashes) by what stands before and in its bracket, or None if either has too many."""
+    parts = [label.partition(" (") for label in labels]
+    models = list(dict.fromkeys(model for model, _, _ in parts))
+    variants = list(dict.fromkeys(variant for _, _, variant in parts))
+    if len(models) == 1 or max(len(models), len(variants)) > len(COLOURS):
+        return None
+    return [(models.index(model), variants.index(variant)) for model, _, variant in parts]
+
+
+def line_legend(figure: "Figure", styles: Mapping[str, Mapping[str, Any]]) -> None:
+    """Name above the panels what each style of line stands for."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], **style) for style in styles.values()]
+    columns = legend_columns(list(styles))
+    figure.legend(lines, list(styles), loc="upper center", ncols=columns, frameon=False, handlelength=3)
 
 
 def save_figure(figure: "Figure", stem: Path) -> list[Path]:

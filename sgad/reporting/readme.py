@@ -14,7 +14,7 @@ from sgad.reporting.captions import data_caption, sentences
 from sgad.reporting.formats import Cell, Column, Table, to_markdown
 from sgad.reporting.stored import Stored, experiment_folder, read_stored
 from sgad.reporting.summary import summarise
-from sgad.reporting.tables import INCOMPARABLE, MEANS, OTHER_PROTOCOL, results_tables
+from sgad.reporting.tables import MEANS, OTHER_PROTOCOL, comparability, results_tables
 from sgad.runs.files import write_text
 
 #: The same tables with everything that their captions say.
@@ -55,7 +55,7 @@ def _tables(stored: Stored) -> Iterator[str]:
                 MEANS,
                 data_caption(stored.captions, dataset, stored.runs),
                 f"{OTHER_PROTOCOL} by another protocol" if _is_marked(table) else "",
-                INCOMPARABLE if is_compared else "",
+                comparability(stored.metrics) if is_compared else "",
             ]
         )
         yield to_markdown(_narrowed(replace(table, caption=caption)))

@@ -36,7 +36,6 @@ Row = Any
 #: Marks a baseline that was measured by another protocol than the models, for example on fewer images.
 OTHER_PROTOCOL = "†"
 MEANS = "Mean ± standard deviation over n training seeds; the best mean of a column in bold"
-INCOMPARABLE = "Reported figures are other people's, by other protocols, and not comparable with ours"
 _REPORTED_COLUMNS = ("source", "reported_value", "reported_source", "reported_protocol")
 _SUMMARY_COLUMNS = (
     "dataset",
@@ -131,7 +130,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
                 _other_protocols_text(others),
                 missing_caption(here, captions),
                 memorisation_caption(here),
-                _sources(figures),
+                _sources(figures, here),
             ]
         ),
     )
@@ -254,11 +253,19 @@ def _reported_cell(figures: list[Reported], label: str, metric: str) -> Cell:
     return Cell("; ".join(f"{f.value} (T = {f.time_steps})" for f in values) or ABSENT)
 
 
-def _sources(figures: list[Reported]) -> str:
+def comparability(metrics: "pd.DataFrame") -> str:
+    """Return which reported figures the rows of metrics.csv compare with: FAD, if it was measured as FSVAE did, or none."""
+    warning = "Reported figures are other people's, by other protocols, and not comparable with ours"
+    if not (metrics["metric"] == "fad_fsvae").any():
+        return warning
+    return f"{warning}, save FAD: {metric_info('fad_fsvae').label} is measured as FSVAE's authors did"
+
+
+def _sources(figures: list[Reported], here: "pd.DataFrame") -> str:
     if not figures:
         return ""
     names = "; ".join(dict.fromkeys(f.source for f in figures))
-    return f"{INCOMPARABLE}: {names}"
+    return f"{comparability(here)}: {names}"
 
 
 def _steps(value: Any) -> str:

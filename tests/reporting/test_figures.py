@@ -1,13 +1,16 @@
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from sgad.config.experiment import ExperimentConfig
 from sgad.reporting.collect import collect
 from sgad.reporting.figures import DRAW, figure_jobs, save_figures, write_figures
-from sgad.reporting.plotting import COLOURS, dashes, palette, paper_style, text_width, wrap_label
-from sgad.reporting.stored import Stored, read_stored
+from sgad.reporting.plotting import COLOURS, line_styles, paper_style, text_width, wrap_label
+from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +85,68 @@ def test_curves_have_one_line_a_run(stored: Stored) -> None:
     assert [len(panel.get_lines()) for panel in figure.axes] == [8, 8, 8, 8]
 
 
-def test_a_user_s_ninth_model_still_gets_a_colour_and_dashes() -> None:
-    keys = [f"m{index}" for index in range(9)]
-    assert palette(keys)["m8"] == COLOURS[0]
-    assert len({(palette(keys)[key], str(dashes(keys)[key])) for key in keys[:8]}) == 8
+def test_up_to_eight_lines_differ_in_colour_and_in_dashes() -> None:
+    styles = line_styles([f"m{index}" for index in range(8)])
+    assert len({style["color"] for style in styles.values()}) == 8
+    assert len({str(style["linestyle"]) for style in styles.values()}) == 8
+
+
+@pytest.mark.parametrize("labels", [
+    [f"m{index}" for index in range(30)],
+    [f"SGAD (threshold={index})" for index in range(30)],
+    [f"{model} ({variant})" for model in ("SGAD", "SWGAN", "SGAN") for variant in ("paper", "stable", "stable+tuned")],
+])  # fmt: skip
+def test_no_two_of_many_lines_look_the_same(labels: list[str]) -> None:
+    styles = line_styles(labels)
+    assert len({(style["color"], str(style["linestyle"])) for style in styles.values()}) == len(labels)
+
+
+def test_of_many_lines_colour_says_the_model_and_dashes_the_variant() -> None:
+    labels = [f"{model} ({variant})" for model in "ABCD" for variant in ("paper", "stable", "tuned")]
+    styles = line_styles(labels)
+    assert [styles[f"{model} (paper)"]["color"] for model in "ABCD"] == list(COLOURS[:4])
+    assert styles["A (paper)"]["color"] == styles["A (stable)"]["color"]
+    assert styles["A (tuned)"]["linestyle"] == styles["D (tuned)"]["linestyle"] != styles["D (stable)"]["linestyle"]
+
+
+def test_a_critic_that_runs_away_does_not_hide_the_others(stored: Stored) -> None:
+    histories = stored.histories.copy()
+    first = (histories["dataset"] == "mnist") & (histories["model"] == histories["model"].iloc[0])
+    histories.loc[first, "score_fake"] = 80.0
+    with paper_style():
+        figure = DRAW["curves"](replace(stored, histories=histories), "mnist")
+    assert figure is not None
+    scales = {axes.get_ylabel(): axes.get_yscale() for axes in figure.axes}
+    assert (scales["score, generated images"], scales["score, real images"]) == ("symlog", "linear")
+
+
+def test_measures_far_apart_have_a_logarithmic_axis_and_no_bars(stored: Stored) -> None:
+    metrics = stored.metrics.copy()
+    metrics.loc[(metrics["metric"] == "cfd") & (metrics["model"] == "sgan"), "value"] = 900.0
+    with paper_style():
+        figure = DRAW["bars"](replace(stored, metrics=metrics), "digits")
+    assert figure is not None
+    panel = figure.axes[0]
+    assert (panel.get_xscale(), len(panel.patches)) == ("log", 0)
+    strokes = sorted(panel.collections[0].get_offsets()[:, 0])
+    assert strokes[-1] == pytest.approx(900.0)
+
+
+def test_a_short_training_shows_each_picture_once(tiny: tuple[Path, ExperimentConfig], tmp_path: Path) -> None:
+    stored = read_stored(tiny[0], "fake")
+    folder = shutil.copytree(stored.folder, tmp_path / "fake")
+    runs = stored.runs.drop_duplicates(["model", "variant"])
+    names = [run_name("digits", run.model, run.variant, run.seed) for run in rows_of(runs)]
+    shutil.rmtree(folder / "grids", ignore_errors=True)
+    for name, count in zip(names[:2], (6, 3), strict=True):
+        (folder / "grids" / name).mkdir(parents=True)
+        for step in range(1, count + 1):
+            Image.new("RGB", (8, 8)).save(folder / "grids" / name / f"step-{step:06d}.webp")
+    with paper_style():
+        figure = DRAW["evolution"](replace(stored, folder=folder), "digits")
+    assert figure is not None
+    titles = [axes.get_title() for axes in figure.axes if axes.get_visible()]
+    assert titles == ["1", "2", "3", "4", "5", "6", "1", "2", "3"]
 
 
 def test_titles_break_before_brackets_and_behind_plus_signs_until_they_fit() -> None:

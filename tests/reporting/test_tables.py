@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from sgad.config.experiment import ExperimentConfig
@@ -15,7 +16,7 @@ from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex
 from sgad.reporting.reported import REPORTED_LABELS, read_reported, reported_for
 from sgad.reporting.stored import Stored, read_stored
 from sgad.reporting.summary import summarise
-from sgad.reporting.tables import results_table, spread_text, write_tables
+from sgad.reporting.tables import comparability, results_table, spread_text, write_tables
 
 
 def table_of(stored: Stored, dataset: str) -> Table:
@@ -193,3 +194,10 @@ def test_the_check_for_copies_stands_below_the_table(stored: Stored) -> None:
     assert not any("nearest" in column.heading for column in table.columns)
     assert "copy of the training set 0.00" in table.caption
     assert "real training images (floor) 1.01" in table.caption
+
+
+@pytest.mark.parametrize(("metric", "compares"), [("cfd", False), ("fad_fsvae", True), ("fad_eval", False)])
+def test_reported_figures_compare_with_fad_alone_and_only_by_its_protocol(metric: str, compares: bool) -> None:
+    sentence = comparability(pd.DataFrame({"metric": ["ccs", metric]}))
+    assert sentence.startswith("Reported figures are other people's, by other protocols, and not comparable with ours")
+    assert ("save FAD: FAD (FSVAE protocol)" in sentence) is compares
