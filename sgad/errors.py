@@ -1,4 +1,4 @@
-"""The three ways in which a stage may end other than well, each with its exit code.
+"""The ways in which a stage may end other than well, each with its exit code.
 
 The command line turns them into one sentence on standard error; library code raises them and prints nothing.
 """
@@ -33,10 +33,21 @@ class WriteFailure(RunFailure):
     """A file could not be written: disk full, quota, read-only folder. Says nothing about the run itself."""
 
 
+class TakenOver(RunFailure):
+    """Another process took the run folder while this one stood still. Whoever lost it writes nothing more into it."""
+
+
 class Interrupted(SgadError):
     """A signal stopped the stage; the same command goes on where it stood. Exit code 130."""
 
     exit_code = 130
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says as one line; of errors that are not ours with their kind and the first line alone."""
+    if isinstance(error, SgadError):
+        return str(error)
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sgad.analyses.findings import FOLDER, Finding, missing, write_findings
 from sgad.config.experiment import ANALYSES
@@ -10,10 +11,16 @@ from sgad.errors import InputError, require_choice
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 
+if TYPE_CHECKING:
+    from sgad.sampling import Statistics
+
 
 @dataclass(frozen=True)
 class AnalyseRequest:
-    """What the analyse stage is asked to do; `neurons`: recorded responses, for `alignment`."""
+    """What the analyse stage is asked to do.
+
+    `neurons`: recorded responses, for `alignment`. `statistics`: those of batch norm, None for the run's own.
+    """
 
     folder: Path
     data: Path
@@ -21,6 +28,7 @@ class AnalyseRequest:
     num: int = 1000
     neurons: Path | None = None
     device: str = "cpu"
+    statistics: "Statistics | None" = None
 
 
 def analyse_run(request: AnalyseRequest) -> Path:
@@ -63,7 +71,7 @@ def _findings(request: AnalyseRequest) -> dict[str, list[Finding]]:
     from sgad.analyses.temporal_gap import analyse_temporal_gap
     from sgad.analyses.yardsticks import load_yardsticks
 
-    subject = Subject(request.folder, request.data, request.num, request.device)
+    subject = Subject(request.folder, request.data, request.num, request.device, request.statistics)
     yardsticks = load_yardsticks(request.data, request.device)
     run: dict[str, Callable[[], Sequence[Finding]]] = {
         "domain_gap": lambda: analyse_domain_gap(subject, yardsticks),

@@ -147,9 +147,17 @@ def _scoring_operations(generator: Generator) -> list[Operations]:
     ]
     projections = sum(layer.weight.numel() * count for layer, count in calls if isinstance(layer, nn.Linear))
     # Two products of query and key, and the mixture of two images.
-    products = 2 * 256 if "query" in generator.scoring_names else 0
-    macs = float((generator.steps - 1) * (projections + products + 2 * pixels))
+    width = max(
+        (_outputs(generator, name) for name in ("query", "query2") if name in generator.scoring_names), default=0
+    )
+    macs = float((generator.steps - 1) * (projections + 2 * width + 2 * pixels))
     return [Operations("decoding", macs=macs, dense=0.0)]
+
+
+def _outputs(generator: Generator, name: str) -> int:
+    layer = generator.get_submodule(name)
+    assert isinstance(layer, nn.Linear)
+    return layer.out_features
 
 
 def critic_operations(critic: nn.Module, made: Generated) -> list[Operations]:

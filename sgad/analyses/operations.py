@@ -64,7 +64,7 @@ def fan_out(layer: Layer, shape: tuple[int, ...], pool: int = 1) -> Tensor:
 
 def spiking_layer(name: str, layer: Layer, spikes: Tensor, pool: int = 1) -> Operations:
     """Return the operations of a layer behind spikes: `spikes` (B, C, H, W) or (B, F), summed over time, before pooling."""
-    connections = fan_out(layer, tuple(spikes.shape[1:]), pool)
+    connections = fan_out(layer, tuple(spikes.shape[1:]), pool).to(spikes.device)
     acs = float((spikes.double() * connections).sum()) / len(spikes)
     return Operations(name, acs=acs, dense=_dense(layer, tuple(spikes.shape[1:]), pool))
 

@@ -13,7 +13,7 @@ from sgad.measures.files import open_split
 from sgad.measures.images import ImageSet as StoredImages
 from sgad.models.generators import Generated, can_keep_steps
 from sgad.models.registry import load_discriminator, load_generator
-from sgad.sampling import BATCH, latents, prepare_generator
+from sgad.sampling import BATCH, Statistics, latents, prepare_generator
 from sgad.training.step import generate
 
 Floats = NDArray[np.float32]
@@ -42,15 +42,22 @@ class Made:
 
 
 class Subject:
-    """One trained run with its prepared data set; what several analyses share is computed once."""
+    """One trained run with its prepared data set; what several analyses share is computed once.
 
-    def __init__(self, folder: Path, data: Path, num: int, device: str = "cpu") -> None:
+    `statistics` are those of batch norm, by default the ones that the run was configured with.
+    """
+
+    def __init__(
+        self, folder: Path, data: Path, num: int, device: str = "cpu", statistics: Statistics | None = None
+    ) -> None:
         self.folder, self.data, self.num = folder, data, num
         self.device = torch.device(device)
         trained, self.config, self.shape = load_generator(folder)
+        self.dtype = getattr(torch, self.config.dtype)
         #: As trained, batch norm apart from the weights; `generator` is ready to sample.
-        self.trained = trained.to(self.device)
-        self.generator = prepare_generator(self.trained, self.config, self.config.sampling_statistics, self.device)
+        self.trained = trained.to(self.device, self.dtype)
+        statistics = statistics or self.config.sampling_statistics
+        self.generator = prepare_generator(self.trained, self.config, statistics, self.device)
 
     @property
     def is_events(self) -> bool:
@@ -60,12 +67,12 @@ class Subject:
     @cached_property
     def discriminator(self) -> nn.Module:
         """The trained critic."""
-        return load_discriminator(self.folder).to(self.device)
+        return load_discriminator(self.folder).to(self.device, self.dtype)
 
     @cached_property
     def z(self) -> Tensor:
         """Latents (num, latent_dim), those of the run's samples.npz."""
-        return latents(self.config, self.num, 0).to(self.device)
+        return latents(self.config, self.num, 0).to(self.device, self.dtype)
 
     @torch.no_grad()
     def run_generator(self, z: Tensor, *, keep_steps: bool = False) -> Generated:

@@ -13,6 +13,7 @@ import click
 from sgad import __version__
 from sgad.errors import SgadError
 from sgad.runs.signals import signals_interrupt
+from sgad.snn.process import let_threads_sleep
 
 #: Subcommand -> (module, function, one line for --help).
 COMMANDS = {
@@ -80,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     # --debug is understood wherever it stands.
     words = [word for word in words if word != "--debug"]
+    # No stage has imported torch yet.
+    let_threads_sleep()
     sys.exit(_run(words, debug))
 
 

@@ -19,6 +19,11 @@ _DATA = click.option(
     "--num", default=1000, show_default=True, type=click.IntRange(20), help="Images drawn from the generator."
 )
 @click.option("--neurons", type=_FOLDER, help="Recorded responses (.npz), for alignment.")
+@click.option(
+    "--statistics",
+    type=click.Choice(["running", "recalibrated", "batch"]),
+    help="Batch norm statistics.  [default: sampling_statistics of the run]",
+)
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu or cuda:N.")
 @click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
 def analyse(
@@ -28,6 +33,7 @@ def analyse(
     analyses: str,
     num: int,
     neurons: Path | None,
+    statistics: str | None,
     device: str,
     threads: int,
 ) -> None:
@@ -41,12 +47,13 @@ def analyse(
     """
     from sgad.analyses.analyse import AnalyseRequest, analyse_run
     from sgad.runs.record import read_record
-    from sgad.training.run import choose_device, set_threads
+    from sgad.training.run import held_device, set_threads
 
     set_threads(threads)
     names = tuple(dict.fromkeys(name.strip() for name in analyses.split(",") if name.strip()))
     source = data / (dataset or read_record(folder).dataset)
-    click.echo(analyse_run(AnalyseRequest(folder, source, names, num, neurons, str(choose_device(device)))))
+    with held_device(device) as held:
+        click.echo(analyse_run(AnalyseRequest(folder, source, names, num, neurons, str(held), statistics)))  # type: ignore[arg-type]
 
 
 @click.command()

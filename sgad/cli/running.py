@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sgad.config.compose import Resolved, parse_settings, resolve, resolve_file
-from sgad.errors import InputError, Interrupted, SgadError, WriteFailure
+from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -83,14 +83,14 @@ def train(
     )
     try:
         record = train_run(request, _tell)
-    # A full disk is no property of the run: it is not written down as its result, and the same command goes on.
-    except (Interrupted, InputError, WriteFailure, KeyboardInterrupt):
+    # A full disk is no property of the run, nor is a folder that another process took: neither is its result.
+    except (Interrupted, InputError, WriteFailure, TakenOver, KeyboardInterrupt):
         raise
     except Exception as error:
         if not record_failure:
             raise
-        reason = (str(error).splitlines() or [""])[0]
-        write_failure(request, f"{type(error).__name__}: {reason}" if not isinstance(error, SgadError) else reason)
+        reason = one_line(error)
+        write_failure(request, reason)
         _tell(f"failed and recorded: {reason}")
         return
     reason = f" ({record.reason})" if record.reason else ""
@@ -151,6 +151,9 @@ def _prepared_folder(dataset: str, data: Path, raw_data: Path | None) -> Path:
         from sgad.data.prepare import prepare
 
         _tell(f"{folder} is not prepared yet; preparing {dataset} from the files that are there")
+        if raw_data is not None and not raw_data.exists():
+            _tell(f"the file's data_path {raw_data} does not exist; looking in the usual places")
+            raw_data = None
         prepare(load_description(dataset), [raw_data] if raw_data else [], folder)
     return folder
 

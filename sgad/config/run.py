@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -225,4 +225,3 @@ ADDED_LATER = {"scoring_query": "image", "event_counts": "raw"}
 
 #: Public keys with their order in files.
 RUN_KEYS = tuple(RunConfig.model_fields)
-SCORING_MODES: tuple[str, ...] = get_args(ScoringMode)

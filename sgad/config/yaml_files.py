@@ -69,7 +69,8 @@ def parse_value(text: str) -> Any:
     """Parse the right side of `--set key=value` as YAML, so that numbers, true, null and lists work."""
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # An impossible date, or brackets by the thousand: the field that takes the value says what it wants instead.
         return text
 
 

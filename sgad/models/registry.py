@@ -1,9 +1,10 @@
 """From a configuration to its networks: built-in ones, registered ones, and users' classes."""
 
+import contextlib
 import importlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,7 @@ def build_discriminator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
     """Return the discriminator of a configuration, with spectral norm if asked for; see `build_generator`."""
     module = _build("discriminator", config.discriminator, config, shape)
     if config.constraint == "spectral_norm":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
+        with _seeded(config.seed):
             for part in list(module.modules()):
                 if isinstance(part, nn.Linear | nn.Conv2d):
                     # Each weight over its largest singular value (Miyato et al. 2018), one power iteration a pass.
@@ -84,13 +84,22 @@ def build_discriminator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
     return module
 
 
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the CPU's global generator, from which layers draw their weights when they are made; put it back afterwards.
+
+    torch.manual_seed would seed those of all GPUs, too, and nothing is drawn there.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
 def _build(kind: str, name: str, config: RunConfig, shape: Sequence[int]) -> nn.Module:
     if len(shape) != 3:
         raise InputError(f"shape must be (channels, height, width), got {tuple(shape)}")
     builder = _find(kind, name)
-    # Layers draw their weights from the global generator when they are made; it is put back afterwards.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with _seeded(config.seed):
         module = builder(config, (int(shape[0]), int(shape[1]), int(shape[2])))
     if not isinstance(module, nn.Module):
         raise InputError(f"{kind} {name!r} made a {type(module).__name__}, not a torch module")
@@ -131,8 +140,10 @@ def initialise(module: nn.Module, random: torch.Generator, weight_init: str = "d
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             _initialise_synapse(part, random, weight_init)
         elif hasattr(part, "reset_running_stats"):
-            part.weight.fill_(1)  # type: ignore[operator]
-            part.bias.zero_()  # type: ignore[operator]
+            # A user's norm may have neither (affine=False).
+            if part.weight is not None:
+                part.weight.fill_(1)  # type: ignore[operator]
+                part.bias.zero_()  # type: ignore[operator]
             part.reset_running_stats()  # type: ignore[operator]
     if isinstance(module, Generator):
         module.last_deconv.weight.mul_(module.output_gain)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sgad.errors import RunFailure
+from sgad.errors import RunFailure, TakenOver
 from sgad.runs.files import write_failure
 
 FILE_NAME = ".lock"
@@ -57,13 +57,17 @@ def run_lock(
     done = threading.Event()
     try:
         _acquire(descriptor, folder, tell, wait, lease)
-        _write(descriptor, path, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        _write(descriptor, path, json.dumps(_me()))
         threading.Thread(target=_beat, args=(path, done), daemon=True, name="sgad-lock").start()
         yield
         _write(descriptor, path, "")
     finally:
         done.set()
         os.close(descriptor)
+
+
+def _me() -> dict[str, Any]:
+    return {"pid": os.getpid(), "host": socket.gethostname()}
 
 
 def _write(descriptor: int, path: Path, text: str) -> None:
@@ -138,17 +142,18 @@ def _name(content: dict[str, Any]) -> str:
 
 
 def refuse_if_taken_over(folder: Path) -> None:
-    """Called before a checkpoint is written by who believes to hold the lock.
+    """Called by who believes to hold the lock, before anything is written into the folder.
 
     Raises
     ------
-    RunFailure
+    TakenOver
         If another process took the folder, because this one, or its network, stood still for longer than the lease.
+        It may have finished since: then the lock file is empty.
     """
     content = _content(folder)
-    mine = {"pid": os.getpid(), "host": socket.gethostname()}
-    if content and content != mine:
-        raise RunFailure(
+    # Without a lock file nobody works under a lock.
+    if content != _me() and (folder / FILE_NAME).is_file():
+        raise TakenOver(
             f"{folder} was taken over by {_name(content)} while this process stood still; nothing is written"
         )
 

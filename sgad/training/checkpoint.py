@@ -72,6 +72,8 @@ def newest_checkpoint(folder: Path, origin: Origin) -> tuple[Checkpoint | None, 
     for path in _records(folder / FOLDER):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(record, dict):
+                raise ValueError("it holds no mapping")
             if (other := _other_origin(record, origin)) is not None:
                 notes.append(f"{path.name} was made with {other}; not resumed from")
                 continue

@@ -76,9 +76,8 @@ def recorder() -> Record:
     return lambda work, random: record_graph(work, random, pool)
 
 
-def on_side_stream(work: Work) -> UpdateResult:
-    """Do `work` on a stream of its own: what runs before a recording must not belong to the default stream."""
-    stream = torch.cuda.Stream()
+def on_side_stream(work: Work, stream: torch.cuda.Stream) -> UpdateResult:
+    """Do `work` on `stream`: what runs before a recording must not belong to the default stream."""
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         result = work()
@@ -117,6 +116,8 @@ class GraphedPairs:
         self._calls: Counter[tuple[torch.Size, bool]] = Counter()
         self._recorded: dict[tuple[torch.Size, bool], _Recorded] = {}
         self._may_record = True
+        #: Where pairs run that are to be recorded later: allocators keep a stream's memory for that stream.
+        self._side: torch.cuda.Stream | None = None
 
     def __call__(self, real: Tensor, z: Tensor, *, step: int, random: torch.Generator) -> UpdateResult:
         """Do one pair; see `sgad.training.step.update_pair`."""
@@ -132,7 +133,10 @@ class GraphedPairs:
         def work() -> UpdateResult:
             return self._update(real, z, step=step, random=random)
 
-        return on_side_stream(work) if real.is_cuda else work()
+        if not (real.is_cuda and self._may_record):
+            return work()
+        self._side = self._side or torch.cuda.Stream(real.device)
+        return on_side_stream(work, self._side)
 
     def _try_to_record(self, key: tuple[torch.Size, bool], real: Tensor, z: Tensor, step: int) -> None:
         own = real.clone(), z.clone()

@@ -1,12 +1,12 @@
 """Training of one run: update pairs in order, with history, grids and checkpoints, resumable at any step.
 
 Every random draw derives from the run's seed and the step it belongs to (data order, z, noise), so a resumed training
-needs no generator state and computes the same bits as one that was never interrupted.
+needs no generator state and computes the same bits as one that was never interrupted (on a GPU: where its kernels do).
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,6 @@ class Outcome:
     reason: str
     seconds: float
     images_per_second: float
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -115,13 +114,10 @@ def train(
         After SIGINT, SIGTERM or SIGUSR1; a checkpoint of the last step was written before.
     """
     state = _Session(config, networks, folder, batches, device, hooks.tell)
-    notes = state.restore() if resume else []
-    for note in notes:
+    for note in state.restore() if resume else []:
         hooks.tell(note)
     with stop_requests() as stop, open_histories(folder, state.step) as histories:
-        outcome = _run(state, histories, hooks, stop)
-    outcome.notes = notes
-    return outcome
+        return _run(state, histories, hooks, stop)
 
 
 def pairs_of(config: RunConfig, networks: Networks, device: torch.device, tell: Callable[[str], None]) -> Update:
@@ -188,7 +184,6 @@ class _Session:
 
     def save(self, sessions: list[dict[str, Any]]) -> None:
         """Write a checkpoint of the current step, with what each process did so far: a workflow may remove run.json."""
-        refuse_if_taken_over(self.folder)
         tensors = gather_tensors(self.networks.modules(), self.networks.optimisers())
         values = {"seconds": self.seconds, "penalty": float(self.penalty), "sessions": sessions}
         save_checkpoint(self.folder, self.step, tensors, self.origin, values, self.config.keep_checkpoints)
@@ -266,6 +261,8 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
                 row = _row(state, result, health, speed)
                 histories.append(row, health.layer_rows(state.step), health.time_step_rows(state.step))
             if checkpoint_due:
+                # Before the record, too: it may be another process's by now.
+                refuse_if_taken_over(state.folder)
                 state.save(hooks.record(state.step, state.seconds))
             if stopping and not last:
                 where = f"stopped by {stop.name} at step {state.step} of {state.total}"

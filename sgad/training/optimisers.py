@@ -40,9 +40,14 @@ def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim
     device, recorded = parameters[0].device, may_be_recorded(config, parameters[0].device)
     # A CUDA graph reads the learning rate from memory; a number would be recorded with it.
     lr = torch.tensor(rate, device=device) if recorded else rate
-    if config.optimizer == "adam":
-        return Adam(parameters, lr=lr, betas=config.betas, capturable=recorded)
-    return RMSprop(parameters, lr=lr, capturable=recorded)
+    optimiser: torch.optim.Optimizer = (
+        Adam(parameters, lr=lr, betas=config.betas, capturable=recorded)
+        if config.optimizer == "adam"
+        else RMSprop(parameters, lr=lr, capturable=recorded)
+    )
+    # The pairs before the recording are not recorded, on purpose; torch would warn of each optimiser.
+    optimiser._warned_capturable_if_run_uncaptured = recorded  # type: ignore[attr-defined]
+    return optimiser
 
 
 def learning_rate_factor(config: RunConfig, step: int, total: int, steps_per_epoch: int) -> float:

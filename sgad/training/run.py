@@ -17,13 +17,13 @@ from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
 from sgad.data.loader import Batches
 from sgad.data.prepared import Prepared, load_prepared
-from sgad.errors import InputError, Interrupted
+from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
 from sgad.images import save_grid
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.runs import provenance
 from sgad.runs.devices import claimed_device, lock_folder, visible_devices
 from sgad.runs.files import read_json, write_text
-from sgad.runs.lock import run_lock
+from sgad.runs.lock import refuse_if_taken_over, run_lock
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, Session, read_record
 from sgad.runs.seeds import stream_seed
@@ -36,6 +36,18 @@ from sgad.training.history import FILES as HISTORIES
 from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, train
 
 GRID_IMAGES = 64
+#: What later stages make of the networks and leave in the run folder.
+OF_OTHER_STAGES = (
+    "samples.npz",
+    "metrics.json",
+    "grid.png",
+    "steps.png",
+    "sample.gif",
+    "real.gif",
+    "interpolation.png",
+    "neighbours.png",
+    "through-time.png",
+)
 
 
 @dataclass(frozen=True)
@@ -61,9 +73,15 @@ def held_device(wanted: str) -> Iterator[torch.device]:
 
 
 def _current(device: torch.device) -> torch.device:
-    """Make a GPU the current one: compiled kernels run there, whatever device their tensors are on."""
+    """Make a GPU the current one: compiled kernels run there, whatever device their tensors are on.
+
+    Its single precision is whole, as on a CPU: TF32 rounds what goes into convolutions to ten bits, which moves training
+    and distances alike. Convolutions add in one order, so that a resumed run computes the same bits.
+    """
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
     return device
 
 
@@ -85,7 +103,8 @@ def choose_device(wanted: str) -> torch.device:
         raise InputError(f"--device {wanted} is not on this machine; use --device auto or cpu")
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"--device {wanted} is not supported; use auto, cpu or cuda:N")
-    return device
+    # "cuda" alone is the first; torch makes no device without a number the current one.
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
 def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
@@ -197,9 +216,11 @@ def _train_locked(
         record.status, record.reason = "interrupted", str(stopped)
         record.write(folder)
         raise
-    except InputError as error:
-        # Nothing that the same command could resume.
-        record.status, record.reason = "failed", str(error)
+    except (WriteFailure, TakenOver):
+        # A full disk takes no record, and a folder that was lost is another's.
+        raise
+    except Exception as error:
+        record.status, record.reason = "failed", one_line(error)
         record.write(folder)
         raise
     return _finish(request, record, networks, outcome, batches.steps_per_epoch, shape)
@@ -231,9 +252,9 @@ def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device
 
 def _clear_results(folder: Path) -> None:
     """Remove what another configuration, other data, or a training that is not resumed left."""
-    for name in (CHECKPOINTS, "grids"):
+    for name in (CHECKPOINTS, "grids", "analyses"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (*HISTORIES, "generator.safetensors", "discriminator.safetensors", "samples.npz", "metrics.json"):
+    for name in (*HISTORIES, *OF_OTHER_STAGES, "generator.safetensors", "discriminator.safetensors"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -296,6 +317,7 @@ def _finish(
 ) -> RunRecord:
     """Write the networks and the final record; then the checkpoints are no longer needed."""
     folder, config = request.folder, request.config
+    refuse_if_taken_over(folder)
     record.peak_memory_mb = round(_peak_memory(networks), 1)
     reason = outcome.reason
     if outcome.status == "diverged":

@@ -13,6 +13,7 @@ from sgad.config.experiment import ANALYSES, ExperimentConfig
 from sgad.config.validation import validated
 from sgad.errors import InputError
 from sgad.runs.record import read_record
+from sgad.sampling import Statistics
 from sgad.training.run import TrainRequest, record_failure, train_run
 
 SETTINGS = {"max_steps": 2, "time_steps": 2, "batch_size": 8, "grid_every": 10}
@@ -52,6 +53,25 @@ def test_every_analysis_leaves_rows_and_pictures(run: Path, digits: Path, tmp_pa
     assert gaps == [0.0, 0.0]
     layers = {row["part"] for row in rows if row["quantity"] == "rsa"}
     assert layers == {"pixels", "neurons1", "neurons2", "neurons3", "score"}
+
+
+def test_the_statistics_are_those_that_samples_are_drawn_with(run: Path, digits: Path) -> None:
+    def first_pixel_gap(statistics: Statistics | None) -> float:
+        folder = analyse_run(AnalyseRequest(run, digits, ("domain_gap",), 24, statistics=statistics))
+        rows = [row for row in rows_of(folder) if row["analysis"] == "domain_gap"]
+        return next(
+            float(row["value"]) for row in rows if (row["quantity"], row["part"]) == ("shown_to_data", "pixels")
+        )
+
+    own = first_pixel_gap(None)
+    assert first_pixel_gap("recalibrated") == own != first_pixel_gap("running")
+
+
+def test_a_run_in_double_precision_is_analysed(digits: Path, tmp_path: Path) -> None:
+    config = resolve("digits", "sgad", "quick", settings={**SETTINGS, "dtype": "float64", "engine": "torch"}).config
+    train_run(TrainRequest(config, digits, tmp_path, device="cpu", threads=1), lambda message: None)
+    rows = rows_of(analyse_run(AnalyseRequest(tmp_path, digits, ("energy", "temporal_gap"), 24)))
+    assert {row["analysis"] for row in rows if row["status"] == "computed"} == {"energy", "temporal_gap"}
 
 
 def test_a_failed_run_says_so_in_every_analysis(digits: Path, tmp_path: Path) -> None:

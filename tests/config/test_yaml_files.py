@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sgad.config.yaml_files import parse_yaml, read_yaml
+from sgad.config.yaml_files import parse_value, parse_yaml, read_yaml
 from sgad.errors import InputError
 
 
@@ -30,6 +30,11 @@ def test_broken_text_gets_one_sentence(text: str) -> None:
         parse_yaml(text, "file.yaml")
     assert str(error.value).startswith("file.yaml")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["2024-13-45", "[" * 5000, "{"])
+def test_what_is_no_value_stays_text(text: str) -> None:
+    assert parse_value(text) == text
 
 
 def test_unreadable_files_get_one_sentence(tmp_path: Path) -> None:

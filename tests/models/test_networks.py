@@ -138,6 +138,20 @@ def test_initial_weights_are_torchs_distribution_and_the_seeds_alone():
             assert abs(ours.mean().item()) < 0.02
 
 
+@pytest.mark.parametrize("norm", [nn.InstanceNorm2d(3, track_running_stats=True), nn.BatchNorm2d(3, affine=False)])
+def test_norms_of_a_user_s_own_start_afresh(norm):
+    norm.running_mean.fill_(5)
+    initialise(nn.Sequential(nn.Conv2d(1, 3, 3), norm), torch.Generator().manual_seed(0))
+    assert norm.running_mean.abs().max() == 0
+
+
+def test_building_a_network_leaves_all_generators_alone(monkeypatch):
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("it seeds the GPUs, too"))
+    before = torch.get_rng_state()
+    build_discriminator(config_with(constraint="spectral_norm"), GREY)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_the_last_layer_starts_where_it_is_told():
     generator = build_generator(config_with(output_bias=-1.5, output_gain=3.0), GREY)
     initialise(generator, torch.Generator().manual_seed(1))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sgad.errors import RunFailure, WriteFailure
+from sgad.errors import RunFailure, TakenOver, WriteFailure
 from sgad.runs import lock
 from sgad.runs.lock import is_locked, refuse_if_taken_over, run_lock
 
@@ -98,7 +98,11 @@ def test_who_was_taken_over_writes_nothing_more(tmp_path: Path) -> None:
     with run_lock(tmp_path):
         refuse_if_taken_over(tmp_path)
         (tmp_path / ".lock").write_text(ELSEWHERE)
-        with pytest.raises(RunFailure, match="taken over by process 7 on another-machine"):
+        with pytest.raises(TakenOver, match="taken over by process 7 on another-machine"):
+            refuse_if_taken_over(tmp_path)
+        # The other one is done by now.
+        (tmp_path / ".lock").write_text("")
+        with pytest.raises(TakenOver, match="taken over by another process"):
             refuse_if_taken_over(tmp_path)
 
 

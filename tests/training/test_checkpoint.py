@@ -42,7 +42,7 @@ def test_the_newest_is_found_and_old_ones_go(tmp_path: Path) -> None:
     assert len(list((tmp_path / FOLDER).iterdir())) == 4
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "json"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "{", "[]"])
 def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path: Path, damage: str) -> None:
     save(tmp_path, 1, 1.0)
     save(tmp_path, 2, 2.0)
@@ -55,7 +55,7 @@ def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path: Path, damage
     elif damage == "remove":
         weights.unlink()
     else:
-        weights.with_suffix(".json").write_text("{")
+        weights.with_suffix(".json").write_text(damage)
     checkpoint, notes = newest_checkpoint(tmp_path, ORIGIN)
     assert checkpoint is not None and checkpoint.step == 1
     assert len(notes) == 1 and "the one before it is used" in notes[0]

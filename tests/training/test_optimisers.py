@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from sgad.config.run import RunConfig
+from sgad.training import optimisers
 from sgad.training.optimisers import build_optimisers, learning_rate_factor, set_learning_rates
 
 
@@ -24,6 +27,19 @@ def test_rmsprop_has_torchs_defaults_and_adam_the_configured_rates():
     adam, _ = build_optimisers(config_with(optimizer="adam", betas=(0.1, 0.9)), *modules)
     assert isinstance(adam, torch.optim.Adam)
     assert adam.defaults["betas"] == (0.1, 0.9)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "adam"])
+def test_the_pairs_before_a_recording_bring_no_warning(name, monkeypatch):
+    monkeypatch.setattr(optimisers, "may_be_recorded", lambda config, device: True)
+    layer = nn.Linear(2, 1)
+    recorded, _ = build_optimisers(config_with(optimizer=name), layer, nn.Linear(1, 1))
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: torch.device("cuda"))
+    idle = SimpleNamespace(is_capturing=lambda: False)
+    monkeypatch.setattr(torch.accelerator, "current_stream", lambda: idle)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recorded._accelerator_graph_capture_health_check()
 
 
 @pytest.mark.parametrize(("name", "theirs"), [("rmsprop", torch.optim.RMSprop), ("adam", torch.optim.Adam)])

@@ -18,7 +18,7 @@ import torch
 from sgad.cli import main
 from sgad.config.compose import resolve
 from sgad.data.prepared import load_prepared
-from sgad.errors import InputError, Interrupted
+from sgad.errors import InputError, Interrupted, TakenOver
 from sgad.runs.record import RunRecord, read_record
 from sgad.training import loop, run
 from sgad.training.checkpoint import FOLDER, load_tensors
@@ -252,6 +252,75 @@ def test_a_crash_does_not_make_a_run_forget_its_sessions(
     assert [session.steps for session in record.earlier_sessions] == [1, 2]
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("content", ['{"pid": 7, "host": "another-machine"}', ""], ids=["at work", "done"])
+def test_a_run_that_was_taken_over_writes_nothing_more(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    seen: dict[str, bytes] = {}
+
+    def take(folder: Path) -> None:
+        if read_record(folder).steps == 2 and not seen:
+            (folder / ".lock").write_text(content)
+            (folder / "run.json").write_text((folder / "run.json").read_text().replace('"steps": 2', '"steps": 4'))
+            # Rows of the history are written as they come, before the next checkpoint is due.
+            seen.update({name: data for name, data in files_of(folder).items() if not name.endswith(".csv")})
+        refuse(folder)
+
+    refuse = loop.refuse_if_taken_over
+    monkeypatch.setattr(loop, "refuse_if_taken_over", take)
+    words = ["train", "--dataset", "digits", "--model", "swgan", "--out", str(tmp_path), "--record-failure"]
+    words += ["--data", str(digits.parent), "--device", "cpu", "--threads", "1"]
+    words += [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 1
+    assert "was taken over" in capsys.readouterr().err
+    assert seen and {name: data for name, data in files_of(tmp_path).items() if not name.endswith(".csv")} == seen
+
+
+def test_a_run_that_is_taken_over_at_its_end_leaves_the_others_files(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(*arguments: Any) -> Any:
+        outcome = trained(*arguments[:5], resume=True, hooks=arguments[5])
+        (tmp_path / ".lock").write_text("")
+        return outcome
+
+    trained = run.train
+    monkeypatch.setattr(run, "train", lambda *parts, resume, hooks: take(*parts, hooks))
+    with pytest.raises(TakenOver):
+        train(digits, tmp_path)
+    assert not (tmp_path / "generator.safetensors").exists()
+    assert read_record(tmp_path).status == "running"
+
+
+def test_a_crash_stands_in_the_record(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*arguments: Any, **settings: Any) -> None:
+        raise RuntimeError("CUDA out of memory\nTried to allocate more than there is")
+
+    monkeypatch.setattr(run, "train", crash)
+    with pytest.raises(RuntimeError):
+        train(digits, tmp_path)
+    record = read_record(tmp_path)
+    assert (record.status, record.reason) == ("failed", "RuntimeError: CUDA out of memory")
+
+
+def test_a_new_training_leaves_nothing_of_what_was_made_of_the_old_one(digits: Path, tmp_path: Path) -> None:
+    train(digits, tmp_path)
+    made = ["samples.npz", "metrics.json", "grid.png", "steps.png", "through-time.png", "analyses/energy.csv"]
+    (tmp_path / "analyses").mkdir()
+    for name in made:
+        (tmp_path / name).write_text("of the first training")
+    (tmp_path / "notes.txt").write_text("the user's own")
+    train(digits, tmp_path, seed=1)
+    assert [name for name in made if (tmp_path / name).exists()] == []
+    assert (tmp_path / "notes.txt").is_file()
+
+
 def test_dead_neurons_are_a_collapse(digits: Path, tmp_path: Path) -> None:
     record = train(digits, tmp_path, threshold=1e6)
     assert record.status == "collapsed"
@@ -359,6 +428,18 @@ def test_runs_on_one_machine_take_different_gpus(tmp_path: Path, monkeypatch: py
     assert current == [first, second, third]
     with held_device("cpu") as device:
         assert device.type == "cpu"
+
+
+def test_a_gpu_without_a_number_is_the_first_and_computes_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    with held_device("cuda"), held_device("cuda:1"):
+        assert current == [torch.device("cuda:0"), torch.device("cuda:1")]
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == (False, True)
 
 
 def test_a_full_disk_is_not_the_runs_failure(

@@ -41,7 +41,8 @@ rule analyse:
         folder=subpath(input.record, parent=True),
         data=subpath(input.classifier, ancestor=3),
         number=min(EXPERIMENT.num_samples, 1000),
+        statistics=sampling_statistics,
         neurons=lambda wildcards, input: f"--neurons {shlex.quote(str(input.neurons))}" if input.neurons else "",
     shell:
         "sgad analyse {params.folder:q} --dataset {wildcards.dataset} --data {params.data:q} --analyses {resources.analyses}"
-        " --num {params.number} {params.neurons} --device {resources.device} --threads {threads} > {log} 2>&1"
+        " --num {params.number} --statistics {params.statistics} {params.neurons} --device {resources.device} --threads {threads} > {log} 2>&1"

@@ -29,7 +29,7 @@ def _forward(
     inside = place < count
     v = tl.load(v0 + place, mask=inside, other=0.0)
     for step in range(steps):
-        x = tl.load(y + step * stride + place, mask=inside, other=0.0)
+        x = tl.load(y + step.to(tl.int64) * stride + place, mask=inside, other=0.0)
         h = v + (x - v) / tau
         s = (h > threshold).to(x.dtype)
         tl.store(spikes + step.to(tl.int64) * count + place, s, mask=inside)
@@ -59,7 +59,7 @@ def _backward(  # type: ignore[no-untyped-def]
     inside = place < count
     v = tl.load(v0 + place, mask=inside, other=0.0)
     for step in range(steps):
-        x = tl.load(y + step * stride + place, mask=inside, other=0.0)
+        x = tl.load(y + step.to(tl.int64) * stride + place, mask=inside, other=0.0)
         h = v + (x - v) / tau
         tl.store(potentials + step.to(tl.int64) * count + place, h, mask=inside)
         v = h * (1.0 - (h > threshold).to(x.dtype))
