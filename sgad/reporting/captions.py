@@ -160,6 +160,20 @@ def missing_caption(here: "pd.DataFrame", captions: Captions) -> str:
     )
 
 
+def set_aside_caption(here: "pd.DataFrame") -> str:
+    """Return how many runs' values are not counted, because they were measured by another protocol than the others'."""
+    counts = here.groupby("metric", sort=False)["set_aside"].sum()
+    labels: dict[int, list[str]] = {}
+    for metric, count in counts[counts > 0].items():
+        labels.setdefault(int(count), []).append(metric_info(str(metric)).label)
+    return sentences(
+        [
+            f"{', '.join(named)}: without {_number(count, 'run')} measured by other networks or on other numbers of images"
+            for count, named in labels.items()
+        ]
+    )
+
+
 def memorisation_caption(here: "pd.DataFrame") -> str:
     """Return the baselines' nearest-neighbour check, where the models have no column of it."""
     checked = here[(here["metric"] == NEAREST) & (here["n"] > 0)]

@@ -18,6 +18,7 @@ from sgad.names import label_of
 from sgad.reporting.histories import read_history
 from sgad.reporting.kept import Kept, kept_runs
 from sgad.reporting.pictures import collect_pictures
+from sgad.reporting.protocols import SET_ASIDE, set_aside
 from sgad.reporting.provenance import read_rows, write_provenance
 from sgad.reporting.stored import (
     ANALYSIS_COLUMNS,
@@ -62,7 +63,8 @@ def collect(
 
     Returns
     -------
-    The path of metrics.csv. Its column `status` is the run's where there is a value, else says why not.
+    The path of metrics.csv. Its column `status` is the run's where there is a value, else says why not; a value that no
+    column may hold beside the others is "set aside".
 
     Raises
     ------
@@ -74,7 +76,7 @@ def collect(
     runs = _find_runs(experiment, results_dir, folder)
     _refuse_to_forget(runs, folder, experiment.name)
 
-    metrics = [row for run in runs for row in _metric_rows(run, experiment.measures)]
+    metrics = _all_metric_rows(runs, experiment.measures)
     if experiment.baselines:
         for dataset in experiment.dataset_keys():
             metrics += _baseline_rows(dataset, folder / "baselines" / f"{dataset}.json")
@@ -143,10 +145,24 @@ def _identity(run: Row) -> Row:
     return {column: run[column] for column in ("dataset", "model", "variant", "family", "time_steps", "seed")}
 
 
+def _all_metric_rows(runs: Sequence[_Run], measures: Sequence[str]) -> list[Row]:
+    """All runs' rows of metrics.csv, in the order of the runs; values that cannot be used together are marked."""
+    rows_of = {run.key: _metric_rows(run, measures) for run in runs}
+    kept = {run.key for run in runs if run.kept is not None}
+    marked = set_aside(
+        [row for key, rows in rows_of.items() if key not in kept for row in rows],
+        [row for key, rows in rows_of.items() if key in kept for row in rows],
+    )
+    order = {key: place for place, key in enumerate(rows_of)}
+    return sorted(marked, key=lambda row: order[RunKey(row["dataset"], row["model"], row["variant"], int(row["seed"]))])
+
+
 def _metric_rows(run: _Run, measures: Iterable[str]) -> list[Row]:
     """The run's rows of metrics.csv: what was measured, and each wanted measure that was not."""
     if run.kept is not None:
-        return list(run.kept.metrics)
+        # What was set aside beside other runs may be used beside these.
+        status = run.row["status"]
+        return [row | {"status": status} if row["status"].startswith(SET_ASIDE) else row for row in run.kept.metrics]
     status, reason = run.row["status"], run.row["reason"]
     problem = f"{status}: {reason}" if reason else status
     measured, path = [], run.folder / "metrics.json"

@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sgad.errors import InputError
+from sgad.reporting.protocols import SET_ASIDE
 from sgad.reporting.stored import BASELINES, rows_of
 
 if TYPE_CHECKING:
@@ -52,9 +53,14 @@ def _t_central(theta: float, degrees: int) -> float:
 
 
 def has_value(metrics: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows that hold a finite value."""
+    """Return the rows that hold a finite value to be used."""
     finite = metrics["value"].notna() & (metrics["value"].abs() != math.inf)
-    return metrics[finite]
+    return metrics[finite & ~is_set_aside(metrics)]
+
+
+def is_set_aside(metrics: "pd.DataFrame") -> "pd.Series[bool]":
+    """Return of each row whether it holds a value by another protocol than most; see `sgad.reporting.protocols`."""
+    return metrics["status"].astype(str).str.startswith(SET_ASIDE)
 
 
 def check_protocols(metrics: "pd.DataFrame") -> None:
@@ -94,7 +100,7 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
     -------
     dataset, model, variant, family, time_steps, metric, mean, std (ddof 1; NaN for one seed), low, high (95 %
     t interval of the mean), n, samples (images a run), protocol, problem (why the measure was not computed, where all
-    finished runs say the same), runs (listed), and a count of every ending.
+    finished runs say the same), set_aside (values by another protocol, not counted), runs (listed), and a count of every ending.
 
     Raises
     ------
@@ -121,6 +127,10 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
     table["low"], table["high"] = table["mean"] - half, table["mean"] + half
     problems = metrics.groupby([*CELL, "metric"], sort=False)["status"].agg(_shared_problem)
     table = table.merge(problems.rename("problem").reset_index(), on=[*CELL, "metric"], how="left")
+    aside = metrics[[*CELL, "metric"]].assign(set_aside=is_set_aside(metrics).astype(int))
+    table = table.merge(
+        aside.groupby([*CELL, "metric"], sort=False).sum().reset_index(), on=[*CELL, "metric"], how="left"
+    )
     counts = count_endings(runs)
     table = table.merge(counts, on=CELL, how="left")
     # Baselines have no runs; without this, one of them would turn every count into a float.

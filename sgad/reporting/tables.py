@@ -18,6 +18,7 @@ from sgad.reporting.captions import (
     protocol_caption,
     protocol_parts,
     sentences,
+    set_aside_caption,
 )
 from sgad.reporting.effects import effects_csv, effects_tables
 from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
@@ -129,6 +130,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
                 protocol_caption(summary, dataset),
                 _other_protocols_text(others),
                 missing_caption(here, captions),
+                set_aside_caption(here),
                 memorisation_caption(here),
                 _sources(figures, here),
             ]

@@ -12,7 +12,9 @@ from sgad.errors import InputError
 from sgad.reporting.collect import collect
 from sgad.reporting.histories import DETAILED_ROWS, HISTORY_ROWS
 from sgad.reporting.pictures import STEPS_KEPT
-from sgad.reporting.stored import METRIC_COLUMNS, RUN_COLUMNS
+from sgad.reporting.stored import METRIC_COLUMNS, RUN_COLUMNS, read_stored
+from sgad.reporting.summary import summarise
+from sgad.reporting.tables import results_table
 
 
 @pytest.fixture
@@ -160,6 +162,38 @@ def test_runs_that_were_collected_keep_their_rows_when_their_folders_are_gone(
     shutil.rmtree(root / "results" / "runs")
     collected(root, experiment)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_values_by_another_machine_s_classifiers_are_kept_and_set_aside(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    by_todays_configuration(root, experiment)
+    folder = collected(root, experiment)
+    before = (folder / "metrics.csv").read_bytes()
+    runs = root / "results" / "runs" / "digits"
+    shutil.move(runs / "sgan" / "quick" / "seed0", root / "gone")
+    others = list(runs.rglob("metrics.json"))
+    first = {path: path.read_text() for path in others}
+    for path, text in first.items():
+        path.write_text(text.replace("classifier ab12cd34", "classifier ffffffff"))
+    collected(root, experiment)
+    rows = [row for row in rows_of(folder / "metrics.csv") if row["metric"] == "cfd" and row["value"] and row["seed"]]
+    aside = [row for row in rows if row["status"].startswith("set aside: ")]
+    assert len(rows) > len(aside) > 0
+    assert [(row["model"], row["seed"]) for row in aside] == [("sgan", "0")]
+    assert aside[0]["status"] == f"set aside: measured by another protocol than {len(rows) - len(aside)} other runs"
+    stored = read_stored(root / "results", experiment.name)
+    summary = summarise(stored.metrics, stored.runs)
+    cell = summary[(summary["model"] == "sgan") & (summary["metric"] == "cfd")].iloc[0]
+    assert (cell["n"], cell["set_aside"]) == (1, 1)
+    assert (
+        ": without 1 run measured by other networks"
+        in results_table(summary, stored.runs, stored.captions, "digits").caption
+    )
+    # The other runs measured again as the stored ones were: nothing is left of the mark.
+    for path, text in first.items():
+        path.write_text(text)
+    collected(root, experiment)
+    assert (folder / "metrics.csv").read_bytes() == before
 
 
 def test_rows_of_another_configuration_are_not_kept(small: tuple[Path, ExperimentConfig]) -> None:
