@@ -11,6 +11,8 @@ from sgad.data.manifest import Manifest, read_manifest
 from sgad.errors import InputError
 
 SPLITS = ("train", "valid", "test")
+#: Where `sgad neurons` puts what it makes up, in the prepared folder.
+SYNTHETIC_NEURONS = "neurons-synthetic.npz"
 
 
 @dataclass(frozen=True)
