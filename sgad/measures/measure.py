@@ -123,6 +123,7 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
                 sets.training,
                 seed=options.seed,
                 samples_are_training=sets.samples_are_training,
+                event_view=sets.event_view,
             )
         }
     try:
