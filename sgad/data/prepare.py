@@ -81,7 +81,7 @@ def _find(
         return locate(description, [folder], download=True)
     if not description.downloads:
         raise InputError(f"{description.name} has no download; {remedy(description)}")
-    from sgad.data.download import fetch_all  # the one module that opens connections
+    from sgad.data.download import fetch_all  # what opens connections is loaded only for them
 
     folder = fetch_all(description, download_dir(dirs), progress)
     return locate(description, [folder])
