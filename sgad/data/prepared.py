@@ -49,16 +49,6 @@ class Prepared:
         """The split that models learn from."""
         return self.split("train")
 
-    @property
-    def test(self) -> PreparedSplit:
-        """The split that was held out."""
-        return self.split("test")
-
-    @property
-    def reference(self) -> PreparedSplit:
-        """The split that generated samples are compared with."""
-        return self.split(self.manifest.reference_split)
-
 
 def images_file(split: str) -> str:
     """Return the name of a split's images in a prepared folder."""
