@@ -9,6 +9,8 @@ from PIL import Image
 
 from sgad.runs.files import atomic_write
 
+#: What the names of image files end in, small letters.
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 Bytes = NDArray[np.uint8]
 PixelRange = Literal["unit", "symmetric"]
 

@@ -3,7 +3,8 @@
 A key is spelt the same in configurations, file names, CSV files and code; only its label differs.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MODEL_LABELS = {
@@ -66,18 +67,27 @@ def _inception_metrics(protocol: str, where: str) -> list[Metric]:
     ]
 
 
+def _autoencoder_metrics(network: str, where: str) -> list[Metric]:
+    return [
+        Metric(network, f"FAD ({where})", higher_is_better=False),
+        *_fidelity_metrics(network, f"FAD, {where}"),
+    ]
+
+
+#: Every metric that a measure's name can ask for (`sgad.measures.plan`).
 METRICS: dict[str, Metric] = {
     metric.key: metric
     for metric in [
         Metric("cfd", "CFD", higher_is_better=False),
+        Metric("cfd_infinity", "CFD∞", higher_is_better=False),
         Metric("ccs", "CCS", higher_is_better=True),
         *_fidelity_metrics("classifier", "classifier"),
         *_inception_metrics("tf1", "torch-fidelity"),
         *_inception_metrics("torch", "pytorch-fid"),
         *_inception_metrics("clean", "clean-fid"),
-        Metric("fad_fsvae", "FAD (FSVAE protocol)", higher_is_better=False),
-        Metric("fad_eval", "FAD (evaluation mode)", higher_is_better=False),
-        Metric("fad_own", "FAD (own autoencoder)", higher_is_better=False),
+        *_autoencoder_metrics("fad_fsvae", "FSVAE protocol"),
+        *_autoencoder_metrics("fad_eval", "evaluation mode"),
+        *_autoencoder_metrics("fad_own", "own autoencoder"),
         Metric(
             "nearest_neighbour",
             "nearest training neighbour, ratio to test",
@@ -101,5 +111,20 @@ def label_of(kind: NameKind, key: str) -> str:
 
 
 def metric_info(key: str) -> Metric:
-    """Return how a metric is shown; for an unknown key, a plain label and "lower is better"."""
-    return METRICS.get(key) or Metric(key, key, higher_is_better=False, decimals=3)
+    """Return how a metric is shown; for an unknown key, a plain label and "lower is better".
+
+    A key that ends in the hash of other weights than the published ones is shown as the one without, with the hash in its label.
+    """
+    return METRICS.get(key) or _with_other_weights(key) or Metric(key, key, higher_is_better=False, decimals=3)
+
+
+def _with_other_weights(key: str) -> Metric | None:
+    found = re.fullmatch(r"(.+)_([0-9a-f]{8})", key)
+    if found is None:
+        return None
+    name, weights = found.groups()
+    # A distance by other weights is called FD: the word FID is kept for the published ones.
+    metric = METRICS.get(re.sub("^fd_", "fid_", name))
+    if metric is None:
+        return None
+    return replace(metric, key=key, label=f"{metric.label.replace('FID', 'FD', 1)}, other weights {weights}")

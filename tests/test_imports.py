@@ -109,6 +109,16 @@ def test_the_package_does_without_the_test_oracles(repository: Path) -> None:
     assert users == []
 
 
+def test_one_module_opens_connections(repository: Path) -> None:
+    users = {
+        name
+        for name, tree in modules(repository)
+        for target in imported(tree)
+        if target.split(".")[0] in {"http", "requests", "urllib"} and not target.startswith("urllib.parse")
+    }
+    assert users == {"sgad.runs.download"}
+
+
 def loaded_after(statement: str, repository: Path) -> set[str]:
     """Return the top names in sys.modules of a fresh process that ran `statement`."""
     code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from sgad.config.experiment import DEFAULT_MEASURES
 from sgad.errors import InputError
 
 _FOLDER = click.Path(path_type=Path)
@@ -13,16 +14,9 @@ _DATA = click.option(
     "--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets."
 )
 _THREADS = click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
-DEFAULT_MEASURES = "cfd,ccs,kid_classifier,precision_classifier,recall_classifier"
-
-
-def _set_threads(threads: int) -> None:
-    import torch
-
-    from sgad.runs.provenance import usable_cores
-
-    torch.set_num_threads(threads or usable_cores())
-    torch.set_flush_denormal(True)
+_MEASURES = click.option(
+    "--measures", default=",".join(DEFAULT_MEASURES), show_default=True, help="Measures, separated by commas."
+)
 
 
 @click.command()
@@ -44,7 +38,9 @@ def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, cl
     """
     if not (classifiers or autoencoder):
         raise InputError("--no-classifiers leaves nothing to train; add --autoencoder")
-    _set_threads(threads)
+    from sgad.training.run import set_threads
+
+    set_threads(threads)
     folder = out or data / dataset / "classifier"
     if not classifiers:
         from sgad.measures.extractors.autoencoder import train_autoencoder
@@ -67,7 +63,7 @@ def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:
 @click.command()
 @click.argument("dataset")
 @_DATA
-@click.option("--measures", default=DEFAULT_MEASURES, show_default=True, help="Measures, separated by commas.")
+@_MEASURES
 @click.option(
     "--num", default=5000, show_default=True, type=click.IntRange(2), help="Images of each baseline, at most."
 )
@@ -75,9 +71,10 @@ def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:
 @_THREADS
 def baselines(dataset: str, data: Path, measures: str, num: int, out: Path | None, threads: int) -> None:
     """Measure real training images (floor), noise (ceiling) and a copy of the training set (memorisation)."""
-    _set_threads(threads)
     from sgad.measures.baselines import baselines_to_file
+    from sgad.training.run import set_threads
 
+    set_threads(threads)
     target = out or Path("results/baselines") / f"{dataset}.json"
     baselines_to_file(data / dataset, _split(measures), target, num=num)
     click.echo(target)
@@ -97,7 +94,7 @@ def _split(measures: str) -> tuple[str, ...]:
 @click.option("--dataset", help="Prepared data set to compare with (its reference split).")
 @click.option("--reference", type=_FOLDER, help="Images to compare with, instead of --dataset.")
 @_DATA
-@click.option("--measures", default=DEFAULT_MEASURES, show_default=True, help="Measures, separated by commas.")
+@_MEASURES
 @click.option("--extractor", help="inception, classifier, fad, or the path of a weights file.")
 @click.option("--weights", type=_FOLDER, multiple=True, help="Weights file of a network; may be repeated.")
 @click.option(
@@ -165,10 +162,10 @@ def measure(
     """
     if (dataset is None) == (reference is None):
         raise InputError("give one of --dataset and --reference")
-    _set_threads(threads)
     from sgad.measures.measure import measure_to_file
-    from sgad.training.run import choose_device
+    from sgad.training.run import choose_device, set_threads
 
+    set_threads(threads)
     document = measure_to_file(
         samples,
         reference if reference is not None else data / str(dataset),

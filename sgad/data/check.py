@@ -9,7 +9,7 @@ import numpy as np
 
 from sgad.data.description import DatasetConfig, remedy, require_family
 from sgad.data.locate import candidates, default_dirs, locate
-from sgad.data.sources.base import RawData
+from sgad.data.sources.base import UNREAD, Labels, RawData
 from sgad.data.trees import is_archive, md5_of
 from sgad.errors import InputError
 
@@ -69,11 +69,18 @@ def _counts(data: RawData, description: DatasetConfig) -> list[Finding]:
         if wanted is not None and wanted != split.count:
             findings.append(Finding("wrong", f"{data.root}: {text}, {wanted} expected", remedy(description)))
         else:
-            labels = "without labels" if split.labels is None else f"{len(np.unique(split.labels))} classes"
-            findings.append(Finding("ok", f"{text}, {labels}"))
+            findings.append(Finding("ok", f"{text}, {_labels(split.labels)}"))
     if "test" not in data.splits:
         findings.append(Finding("missing", f"{data.root}: no test split", "add a folder test, or `test_size: 0.1`"))
     return findings
+
+
+def _labels(labels: Labels | None) -> str:
+    if labels is None:
+        return "without labels"
+    if (labels == UNREAD).any():
+        return "labels are read with the images"
+    return f"{len(np.unique(labels))} classes"
 
 
 def _archives(description: DatasetConfig, places: Sequence[Path]) -> list[Finding]:

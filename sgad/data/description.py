@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -215,6 +215,3 @@ def remedy(description: DatasetConfig) -> str:
     if description.manual:
         steps.append(" ".join(description.manual.split()))
     return " or ".join(steps) or "check the `places` of its description, or give the folder with --from DIR"
-
-
-SOURCES: tuple[str, ...] = get_args(Source)

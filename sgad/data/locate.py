@@ -91,3 +91,9 @@ def download_dir(dirs: Sequence[Path]) -> Path:
 def scratch_name(target: Path) -> Path:
     """Make and return a temporary folder beside `target`, so that moving it there is one rename."""
     return Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))
+
+
+def scratch_folders(target: Path) -> list[Path]:
+    """Return the temporary folders of `target` that are there, those of a killed process included."""
+    # Names may hold hyphens, what mkdtemp draws does not: .digits-small-x1y2.tmp belongs to digits-small, not to digits.
+    return sorted(path for path in target.parent.glob(".*-*.tmp") if path.name.rpartition("-")[0] == f".{target.name}")

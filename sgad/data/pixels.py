@@ -10,15 +10,15 @@ from PIL import Image, UnidentifiedImageError
 from sgad.data.description import DatasetConfig
 from sgad.data.trees import looks_like_html
 from sgad.errors import InputError
+from sgad.images import IMAGE_SUFFIXES
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _MAX_PIXELS = 64 * 10**6
 Images = NDArray[np.uint8]
 
 
 def is_image_name(name: str) -> bool:
     """Return whether a file's suffix is that of an image."""
-    return name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def decode_image(content: bytes, label: str, max_pixels: int = _MAX_PIXELS) -> Image.Image:

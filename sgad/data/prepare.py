@@ -9,9 +9,9 @@ from pathlib import Path
 from sgad.data.check import verify_archives
 from sgad.data.description import DatasetConfig, remedy
 from sgad.data.exclusive import exclusive
-from sgad.data.locate import download_dir, locate, scratch_name, search_dirs
+from sgad.data.locate import download_dir, locate, scratch_folders, scratch_name, search_dirs
 from sgad.data.manifest import MANIFEST, Manifest, read_manifest
-from sgad.data.prepared import load_prepared
+from sgad.data.prepared import SYNTHETIC_NEURONS, load_prepared
 from sgad.data.sources.base import RawData
 from sgad.data.trees import listing_hash
 from sgad.data.writing import ProgressFactory, write_prepared
@@ -19,7 +19,7 @@ from sgad.errors import InputError, RunFailure
 from sgad.runs.progress import Progress
 
 #: What later stages add to a prepared folder; it holds as long as the content does.
-_DERIVED = ("classifier", "features")
+_DERIVED = ("classifier", "features", SYNTHETIC_NEURONS)
 
 
 def prepare(
@@ -81,7 +81,7 @@ def _find(
         return locate(description, [folder], download=True)
     if not description.downloads:
         raise InputError(f"{description.name} has no download; {remedy(description)}")
-    from sgad.data.download import fetch_all  # the one module that opens connections
+    from sgad.data.download import fetch_all  # what opens connections is loaded only for them
 
     folder = fetch_all(description, download_dir(dirs), progress)
     return locate(description, [folder])
@@ -133,7 +133,7 @@ def _check_counts(data: RawData, description: DatasetConfig) -> None:
 def _scratch(out: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `out`; whatever happens, it is gone afterwards."""
     # What a killed process left; nobody else can be using it, the lock is ours.
-    for stale in out.parent.glob(f".{out.name}-*.tmp"):
+    for stale in scratch_folders(out):
         shutil.rmtree(stale, ignore_errors=True)
     try:
         scratch = scratch_name(out)
@@ -156,7 +156,7 @@ def _replace(scratch: Path, out: Path) -> None:
         _keep_derived(scratch, out)
         os.replace(out, scratch_name(out))
     os.replace(scratch, out)
-    for stale in out.parent.glob(f".{out.name}-*.tmp"):
+    for stale in scratch_folders(out):
         shutil.rmtree(stale, ignore_errors=True)
 
 

@@ -11,6 +11,8 @@ from sgad.data.manifest import Manifest, read_manifest
 from sgad.errors import InputError
 
 SPLITS = ("train", "valid", "test")
+#: Where `sgad neurons` puts what it makes up, in the prepared folder.
+SYNTHETIC_NEURONS = "neurons-synthetic.npz"
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,6 @@ class Prepared:
     def train(self) -> PreparedSplit:
         """The split that models learn from."""
         return self.split("train")
-
-    @property
-    def test(self) -> PreparedSplit:
-        """The split that was held out."""
-        return self.split("test")
-
-    @property
-    def reference(self) -> PreparedSplit:
-        """The split that generated samples are compared with."""
-        return self.split(self.manifest.reference_split)
 
 
 def images_file(split: str) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sgad.measures.files import open_split
+from sgad.measures.files import open_split, reference_split
 from sgad.measures.images import EventView, ImageSet, Indices
 from sgad.measures.measure import measure
 from sgad.measures.networks import Sources
 from sgad.measures.passes import Options
 from sgad.measures.plan import NEAREST
-from sgad.runs.files import read_json, write_json
+from sgad.runs.files import write_json
 
 NOISE_SEED = 20230522
 
@@ -49,9 +49,8 @@ def baselines(
     train = open_split(data, "train")
     reference = open_split(data)
     if options is None:
-        split = str(read_json(data / "manifest.json").get("reference_split", "test"))
         sources = Sources(data, event_view=event_view)
-        options = Options(sources, event_view, cache=data / "features", split=split)
+        options = Options(sources, event_view, cache=data / "features", split=reference_split(data))
     wanted = tuple(dict.fromkeys((*measures, NEAREST)))
     real = replace(train.random_subset(num, seed=0), name="real_train")
     models = {

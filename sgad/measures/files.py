@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sgad.errors import InputError
+from sgad.images import IMAGE_SUFFIXES
 from sgad.measures.images import Bytes, ImageSet, Indices, ValueRange, images_of_array
 from sgad.runs.files import read_json
 
-SUFFIXES = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 #: Names under which an .npz may hold its images, in order of preference.
 KEYS = ("images", "frames", "samples", "x", "arr_0")
 GREY_MODES = ("1", "L", "LA")
@@ -33,6 +33,18 @@ def is_prepared(path: Path) -> bool:
     return (path / "manifest.json").is_file()
 
 
+def reference_split(folder: Path) -> str:
+    """Return the split of a prepared data set that generated images are compared with."""
+    return str(_manifest(folder).get("reference_split", "test"))
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    manifest = read_json(folder / "manifest.json")
+    if not isinstance(manifest, dict):
+        raise InputError(f"{folder / 'manifest.json'} is not a manifest; run `sgad prepare` again")
+    return manifest
+
+
 def samples_record(path: Path) -> tuple[int, ...] | None:
     """Return the shape of the images in a samples.npz (or a run folder's); None if it is no such file."""
     path = path / "samples.npz" if path.is_dir() else path
@@ -49,11 +61,8 @@ def open_split(folder: Path, split: str | None = None) -> ImageSet:
     InputError
         If the folder has no such split.
     """
-    manifest = read_json(folder / "manifest.json")
-    if not isinstance(manifest, dict):
-        raise InputError(f"{folder / 'manifest.json'} is not a manifest; run `sgad prepare` again")
-    wanted = split or str(manifest.get("reference_split", "test"))
-    path = folder / f"{wanted}.images.npy"
+    manifest = _manifest(folder)
+    path = folder / f"{split or reference_split(folder)}.images.npy"
     if not path.is_file():
         raise InputError(f"{path} does not exist; run `sgad prepare {folder.name}` again")
     return images_of_array(_load_npy(path), None, str(path), counts=manifest.get("kind") == "events")
@@ -76,7 +85,7 @@ def open_file(path: Path, value_range: ValueRange | None = None) -> ImageSet:
         return images_of_array(_load_npy(path), value_range, str(path))
     if path.suffix == ".npz":
         return images_of_array(_load_npz(path), value_range, str(path))
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{path} is one image; give the folder that holds the images")
     raise InputError(f"{path} is neither a folder nor an .npz or .npy file; give one of these")
 
@@ -133,11 +142,11 @@ def open_image_files(folder: Path) -> ImageSet:
         If there is none, a file cannot be read, or sizes differ.
     """
     paths = sorted(
-        (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()),
+        (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()),
         key=lambda path: path.relative_to(folder).as_posix(),
     )
     if not paths:
-        raise InputError(f"{folder} holds no images ({', '.join(SUFFIXES)}); give another folder")
+        raise InputError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}); give another folder")
     headers = [_header(path) for path in paths]
     size = headers[0][0]
     for path, (other, _) in zip(paths, headers, strict=True):

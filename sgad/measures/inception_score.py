@@ -20,7 +20,6 @@ class Score:
     mean: float
     deviation: float
     whole: float
-    chunks: int
 
 
 def log_softmax(logits: NDArray[Any]) -> Array:
@@ -49,7 +48,7 @@ def inception_score(logits: NDArray[Any], *, chunks: int = 10, seed: int | None 
     log_p = log_softmax(logits)[order]
     edges = [index * len(log_p) // chunks for index in range(chunks + 1)]
     scores = [_score(log_p[start:stop]) for start, stop in pairwise(edges)]
-    return Score(float(np.mean(scores)), float(np.std(scores)), _score(log_p), chunks)
+    return Score(float(np.mean(scores)), float(np.std(scores)), _score(log_p))
 
 
 def _score(log_p: Array) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sgad.errors import InputError
-from sgad.measures.files import is_prepared, open_split, samples_record
+from sgad.measures.files import is_prepared, open_split, reference_split, samples_record
 from sgad.measures.images import (
     EventView,
     ImageSet,
@@ -123,6 +123,7 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
                 sets.training,
                 seed=options.seed,
                 samples_are_training=sets.samples_are_training,
+                event_view=sets.event_view,
             )
         }
     try:
@@ -245,7 +246,7 @@ def _document(
 
 
 def _split_name(data: Path | None) -> str:
-    return str(read_json(data / "manifest.json").get("reference_split", "test")) if data is not None else ""
+    return reference_split(data) if data is not None else ""
 
 
 def _weights(

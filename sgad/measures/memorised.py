@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sgad.measures.images import ImageSet
+from sgad.measures.images import EVENT_VIEWS, EventView, ImageSet
 from sgad.measures.neighbours import memorisation, nearest_distances
 from sgad.measures.plan import NEAREST
 from sgad.measures.quantities import Estimate
@@ -22,12 +22,16 @@ def nearest_row(
     *,
     seed: int = 0,
     samples_are_training: bool = False,
+    event_view: EventView | None = None,
 ) -> Row:
     """Return the row of `nearest_neighbour`: 0 for copies of training images, near 1 for images as new as others.
 
-    Compares distances in pixel space to the nearest training image with those of held-out images.
+    Compares distances in pixel space to the nearest training image with those of held-out images. `event_view`: how event
+    clips became these images, None if they were images all along.
     """
     text = f"Euclidean distance of pixels, {QUERIES} images at most a side"
+    if event_view is not None:
+        text += f"; {EVENT_VIEWS[event_view]}"
     if training is None:
         remedy = {"remedy": "give --dataset NAME: its train split is what could have been memorised"}
         return empty_row(NEAREST, 0, text, "not computed: no training images", remedy)

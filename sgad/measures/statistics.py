@@ -11,7 +11,7 @@ import numpy as np
 from sgad.errors import InputError
 from sgad.measures.extractors import short_hash
 from sgad.measures.frechet import frechet_distance
-from sgad.measures.images import ImageSet
+from sgad.measures.images import EventView, ImageSet
 from sgad.measures.moments import Array, moments_of
 from sgad.measures.networks import Missing, load_network
 from sgad.measures.passes import Options, features_of, metric_names, protocol_text
@@ -61,13 +61,14 @@ def measure_against_statistics(
     if options.draws > 1:
         raise InputError(f"{statistics.path} holds statistics only; give the reference images to measure with draws")
     images = samples.viewed(options.event_view)
+    event_view = options.event_view if samples.is_events else None
     if len(images) < 2:
         raise InputError(f"{images.name} has {len(images)} image(s); a distribution needs at least 2")
     content = images.content_hash()
     rows = {
         item.metric: row
         for network in dict.fromkeys(item.network for item in wanted)
-        for item, row in _rows(network, wanted, images, content, statistics, options)
+        for item, row in _rows(network, wanted, images, content, statistics, options, event_view)
     }
     return {
         "samples": {"path": samples.name, "sha256": content, "n": len(images)},
@@ -83,6 +84,7 @@ def _rows(
     content: str,
     statistics: Statistics,
     options: Options,
+    event_view: EventView | None,
 ) -> list[tuple[Wanted, Row]]:
     items = [item for item in wanted if item.network == network]
     if not any(item.quantity in ("frechet", "score") for item in items):
@@ -94,7 +96,7 @@ def _rows(
     features = [features_of(extractor, images, content, options, keep=extractor.is_slow) for extractor in extractors]
     names = metric_names(items, extractors[0])
     sets = f"statistics {statistics.path.name} {short_hash(statistics.sha256)}; n={len(images)} generated"
-    text = protocol_text(extractors, sets)
+    text = protocol_text(extractors, sets, event_view)
     rows = []
     for item in items:
         if item.quantity not in ("frechet", "score"):

@@ -1,14 +1,11 @@
 """Published Inception weights: where they lie, whether they are the right ones, how to fetch them."""
 
-import contextlib
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from sgad.errors import InputError, RunFailure
+from sgad.errors import InputError
+from sgad.runs.download import fetch
 from sgad.runs.files import sha256_of
-from sgad.runs.progress import Progress
 
 #: Both public names hold one and the same file.
 INCEPTION_NAMES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
@@ -19,8 +16,6 @@ INCEPTION_URLS = (
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
 )
 DOWNLOAD_COMMAND = "sgad doctor --download-weights"
-CHUNK = 1 << 20
-TIMEOUT = 30
 
 
 def checkpoint_folder() -> Path:
@@ -77,46 +72,10 @@ def download_weights(
     target = (Path(folder) if folder is not None else checkpoint_folder()) / INCEPTION_NAMES[0]
     if target.is_file() and sha256_of(target) == sha256:
         return target
-    partial = target.with_name(f"{target.name}.part")
-    problems = []
-    for url in urls:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _fetch(url, partial)
-        except (OSError, urllib.error.URLError) as error:
-            problems.append(f"{url} ({getattr(error, 'reason', None) or error})")
-            continue
-        if sha256_of(partial) == sha256:
-            os.replace(partial, target)
-            return target
-        problems.append(f"{url} (another file than the published one: wrong sha256)")
-        with contextlib.suppress(OSError):
-            partial.unlink()
-    raise RunFailure(
-        f"the Inception weights could not be fetched from {'; '.join(problems)}; fetch one of"
-        f" them elsewhere and put it at {target}, or give --weights PATH"
-    )
 
+    def problem_of(path: Path) -> str:
+        return "" if sha256_of(path) == sha256 else "another file than the published one: wrong sha256"
 
-def _fetch(url: str, partial: Path) -> None:
-    """Download to `partial`, from where it ends."""
-    have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        # 416: the file is already whole.
-        if error.code == 416 and have:
-            return
-        raise
-    with response:
-        # A server that ignores the range sends all of it with status 200.
-        is_rest = response.status == 206
-        total = int(response.headers.get("Content-Length") or 0) + (have if is_rest else 0)
-        with (
-            open(partial, "ab" if is_rest else "wb") as stream,
-            Progress(max(total, 1), initial=have if is_rest else 0, title=partial.name, unit="bytes") as progress,
-        ):
-            while chunk := response.read(CHUNK):
-                stream.write(chunk)
-                progress.update(len(chunk))
+    by_hand = f"fetch it elsewhere and put it at {target}, or give --weights PATH"
+    fetch(urls, target, problem_of, by_hand=by_hand)
+    return target

@@ -57,8 +57,12 @@ def export_run(run: Path, out: Path) -> Change:
     Raises
     ------
     InputError
-        If the run has no generator, did not complete, or its generator is not one of ours.
+        If the run has no generator, did not complete, or its generator is not one of ours; or `out` is the run itself.
     """
+    if out.resolve() == run.resolve():
+        raise InputError(
+            f"--out {out} is the run itself, whose weights would be replaced by rounded ones; give another folder"
+        )
     record = read_record(run)
     if record.status != "completed":
         raise InputError(f"{run} is {record.status}; only a completed run goes into the zoo")

@@ -40,10 +40,21 @@ class Pretrained:
 
     def watch(self, z: Tensor) -> tuple[Bytes, dict[str, Trace]]:
         """Return what is shown after each time step (T, N, C, H, W), and every spiking layer through time."""
+        shown, parts = [], []
         with record_traces(self.generator) as traces:
-            ((_, steps),) = generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=True)
-        assert steps is not None
-        return to_bytes(steps, self.config.pixel_range), traces
+            for _, steps in generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=True):
+                assert steps is not None
+                shown.append(to_bytes(steps, self.config.pixel_range))
+                # A pass overwrites the traces of the one before.
+                parts.append(dict(traces))
+        return np.concatenate(shown, axis=1), {name: _joined([part[name] for part in parts]) for name in traces}
+
+
+def _joined(traces: list[Trace]) -> Trace:
+    """Return the trace of all images of several passes."""
+    return Trace(
+        torch.cat([trace.potentials for trace in traces], dim=1), torch.cat([trace.spikes for trace in traces], dim=1)
+    )
 
 
 def load(folder: Path | str) -> Pretrained:

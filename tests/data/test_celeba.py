@@ -26,7 +26,7 @@ def test_every_form_gives_the_same_images(tmp_path: Path, form: str, lists: str)
     data = load_prepared(tmp_path / "out")
     assert manifest.counts == COUNTS
     assert manifest.flip
-    assert data.reference is data.split("valid")
+    assert data.manifest.reference_split == "valid"
     with Image.open(io.BytesIO(jpeg_bytes(2))) as picture:
         window = picture.convert("RGB").crop((15, 35, 163, 183)).resize((64, 64), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(data.train.images[1], np.asarray(window).transpose(2, 0, 1))

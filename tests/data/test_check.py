@@ -33,6 +33,14 @@ def test_a_good_set_is_described(tmp_path: Path) -> None:
         assert words in text(found)
 
 
+def test_classes_are_not_counted_before_the_labels_are_read(tmp_path: Path) -> None:
+    write_idx(tmp_path / "KMNIST" / "raw")
+    found = text(check_dataset(describe("torchvision", torchvision_class="KMNIST"), [tmp_path]))
+    assert "12 train samples, labels are read with the images" in found
+    assert "6 test samples, labels are read with the images" in found
+    assert "train: all samples can be read" in found
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10", "celeba", "nmnist", "faces"])
 def test_a_missing_set_names_the_places_and_the_remedy(tmp_path: Path, name: str) -> None:
     found = check_dataset(load_description(name), [tmp_path])

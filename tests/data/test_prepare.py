@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from sgad.cli.analysing import neurons
+from sgad.data.description import load_description
 from sgad.data.exclusive import exclusive
-from sgad.data.locate import default_dirs, search_dirs
+from sgad.data.locate import default_dirs, scratch_name, search_dirs
 from sgad.data.manifest import read_manifest
 from sgad.data.prepare import prepare
 from sgad.data.prepared import load_prepared
@@ -80,6 +83,19 @@ def test_what_later_stages_added_stays_as_long_as_the_content_does(tmp_path: Pat
     assert not (out / "classifier").exists()
 
 
+def test_made_up_neurons_are_no_foreign_file(tmp_path: Path) -> None:
+    out = tmp_path / "digits"
+    description = load_description("digits")
+    first = prepare(description, [], out, progress=Quiet)
+    done = CliRunner().invoke(neurons, ["digits", "--data", str(tmp_path), "--num", "8"], catch_exceptions=False)
+    made = Path(done.output.strip())
+    assert made.parent == out
+    assert prepare(description, [], out, progress=Quiet) == first
+    # Another description of the same content: prepared anew, and what was made from the content stays.
+    prepare(description.model_copy(update={"citation": "new"}), [], out, progress=Quiet)
+    assert made.is_file()
+
+
 def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     write_idx(tmp_path / "raw")
     (tmp_path / "tiny").mkdir()
@@ -131,6 +147,19 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".tiny-abc.tmp").mkdir()
     run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "tiny")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "tiny"]
+
+
+def test_what_another_set_of_a_longer_name_is_writing_stays(tmp_path: Path) -> None:
+    write_idx(tmp_path / "raw")
+    other = scratch_name(tmp_path / "tiny-small")
+    own = scratch_name(tmp_path / "tiny")
+    for _ in range(2):
+        run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "tiny")
+        (tmp_path / "tiny" / "manifest.json").unlink()
+    assert other.is_dir()
+    assert not own.exists()
+    run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "tiny-small")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "tiny", "tiny-small"]
 
 
 def test_several_processes_at_once_prepare_once(tmp_path: Path, repository: Path) -> None:
@@ -199,6 +228,6 @@ def test_prepared_arrays_are_mapped_not_read(tmp_path: Path) -> None:
     run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "tiny")
     data = load_prepared(tmp_path / "tiny")
     assert isinstance(data.train.images, np.memmap)
-    assert data.reference is data.test
+    assert isinstance(data.split("test").images, np.memmap)
     with pytest.raises(InputError, match="no split 'valid'"):
         data.split("valid")

@@ -36,7 +36,7 @@ def test_idx_files_plain_or_gzipped(tmp_path: Path, zipped: bool) -> None:
     arrays = write_idx(tmp_path / "raw", zipped=zipped)
     data = prepared(tmp_path, tmp_path / "raw", "idx")
     np.testing.assert_array_equal(data.train.images[:, 0], arrays[MD5_NAMES[0]])
-    np.testing.assert_array_equal(data.test.labels, arrays[MD5_NAMES[3]])
+    np.testing.assert_array_equal(data.split("test").labels, arrays[MD5_NAMES[3]])
     assert data.manifest.shape == (1, 28, 28)
     assert data.manifest.class_counts is not None
     assert sum(data.manifest.class_counts["train"]) == 12
@@ -55,7 +55,7 @@ def test_cifar_in_three_forms(tmp_path: Path, form: str) -> None:
     data = prepared(tmp_path, tmp_path / "raw", "cifar", classes=list("abcdefghij"))
     train = np.concatenate([records[name] for name in sorted(records)[:5]])
     np.testing.assert_array_equal(data.train.images.reshape(20, -1), train[:, 1:])
-    np.testing.assert_array_equal(data.test.labels, records["test_batch"][:, 0])
+    np.testing.assert_array_equal(data.split("test").labels, records["test_batch"][:, 0])
     assert data.manifest.family == "32x32 colour"
 
 
@@ -64,7 +64,7 @@ def test_cifar_inside_its_archive(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "cifar-10-batches-py", "cifar-10-batches-py")
     data = prepared(tmp_path, tmp_path / "cifar-10-python.tar.gz", "cifar")
-    np.testing.assert_array_equal(data.test.images.reshape(4, -1), cifar_records()["test_batch"][:, 1:])
+    np.testing.assert_array_equal(data.split("test").images.reshape(4, -1), cifar_records()["test_batch"][:, 1:])
 
 
 def test_an_image_folder_with_classes_is_split_evenly_and_always_alike(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_grey_becomes_colour_and_is_cropped_and_resized_as_pillow_does(tmp_path:
     for index, picture in enumerate(pictures):
         picture.save(folder / f"{index}.png")
     data = prepared(tmp_path, folder, "image-folder", shape=[3, 64, 64], crop="square", resize=64, test_size=1)
-    everything = np.concatenate([data.train.images, data.test.images])
+    everything = np.concatenate([data.train.images, data.split("test").images])
     expected = np.asarray(pictures[0].crop((0, 10, 80, 90)).resize((64, 64), Image.Resampling.BILINEAR))
     assert any(np.array_equal(picture, np.stack([expected] * 3)) for picture in everything)
 

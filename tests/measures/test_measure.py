@@ -257,6 +257,32 @@ def test_every_network_names_how_clips_became_images(tmp_path, random, small_inc
         assert row["n"] == count
 
 
+@pytest.mark.parametrize(("view", "words"), [("mean", "mean over time"), ("accumulated", "sum over time")])
+def test_neighbours_and_statistics_name_how_clips_became_images(tmp_path, random, small_inception, view, words):
+    counts = random.poisson(0.3, (8, 2, 2, 28, 28)).astype(np.float32)
+    folder = write_prepared(tmp_path / "events", counts[:5], counts[5:], kind="events")
+    np.savez(tmp_path / "samples.npz", frames=(random.random((3, 2, 2, 28, 28)) < 0.3).astype(np.uint8) * 255)
+    # Too narrow for a distance, which would take long; the protocol is written all the same.
+    np.savez(tmp_path / "statistics.npz", mu=np.zeros(3), sigma=np.eye(3))
+    for reference, name in ((folder, "nearest_neighbour"), (tmp_path / "statistics.npz", "fid")):
+        (row,) = measure_to_file(
+            tmp_path / "samples.npz", reference, [name], tmp_path / "m.json", weights=small_inception, event_view=view
+        )["metrics"]
+        assert row["protocol"].count(f"events: {words}") == 1
+
+
+def test_protocols_of_images_name_no_events(tmp_path, digits, digits_folder, small_inception):
+    np.save(tmp_path / "a.npy", digits[0][:3, :, 2:30, 2:30])
+    # Too narrow for a distance, which would take long; the protocol is written all the same.
+    np.savez(tmp_path / "statistics.npz", mu=np.zeros(3), sigma=np.eye(3))
+    for reference, name in ((digits_folder, "nearest_neighbour"), (tmp_path / "statistics.npz", "fid")):
+        (row,) = measure_to_file(tmp_path / "a.npy", reference, [name], tmp_path / "m.json", weights=small_inception)[
+            "metrics"
+        ]
+        assert row["protocol"]
+        assert "events" not in row["protocol"]
+
+
 def test_draws_give_an_interval_over_latents(samples, trained_digits, tmp_path):
     document = measure_to_file(samples, trained_digits, ["cfd", "ccs", "kid_classifier"], tmp_path / "m.json", draws=3)
     images, reference = open_images(samples), open_split(trained_digits)

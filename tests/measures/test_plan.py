@@ -1,7 +1,12 @@
 import pytest
 
 from sgad.errors import InputError
-from sgad.measures.plan import KNOWN, plan
+from sgad.measures.extractors import Extractor
+from sgad.measures.passes import metric_names
+from sgad.measures.plan import INCEPTION, KNOWN, plan
+from sgad.names import METRICS, metric_info
+
+LOWER_IS_BETTER = {"frechet", "infinity", "kid"}
 
 
 def _keys(*names, **options):
@@ -29,10 +34,27 @@ def test_each_metric_once_and_in_order():
     assert _keys("ccs", "cfd", "ccs", "fad") == ["ccs", "cfd", "fad_fsvae", "fad_eval"]
 
 
-def test_every_key_of_the_design_is_known():
-    from sgad.names import METRICS
+def test_every_metric_has_a_label_and_the_right_direction():
+    assert set(METRICS) == set(KNOWN)
+    assert len({metric.label for metric in METRICS.values()}) == len(METRICS)
+    for wanted in KNOWN.values():
+        assert metric_info(wanted.metric).higher_is_better == (wanted.quantity not in LOWER_IS_BETTER), wanted.metric
 
-    assert set(METRICS) <= set(KNOWN)
+
+@pytest.mark.parametrize("network", INCEPTION)
+def test_other_weights_keep_the_direction_and_are_named(network):
+    items = [wanted for wanted in KNOWN.values() if wanted.network == network]
+    names = metric_names(items, Extractor(network, "", "0a1b2c3d" * 8, lambda _: None))
+    for metric, name in names.items():
+        plain, other = metric_info(metric), metric_info(name)
+        assert name.endswith("_0a1b2c3d")
+        assert (other.key, other.higher_is_better, other.decimals) == (name, plain.higher_is_better, plain.decimals)
+        assert other.label == plain.label.replace("FID", "FD") + ", other weights 0a1b2c3d"
+
+
+def test_an_unknown_metric_is_shown_under_its_key():
+    assert metric_info("mine_0a1b2c3d").label == "mine_0a1b2c3d"
+    assert metric_info("mine").label == "mine"
 
 
 @pytest.mark.parametrize(("name", "hint"), [("fidd", "'fid'"), ("kid_clasifier", "'kid_classifier'")])

@@ -17,6 +17,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 class _Handler(BaseHTTPRequestHandler):
     ranges = True
     content = CONTENT
+    breaks = False
     asked: list[str | None] = []  # noqa: RUF012  (reset by the fixture)
 
     def do_GET(self):
@@ -30,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if asked and self.ranges else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if self.breaks else body)
 
     def log_message(self, *_):
         pass
@@ -62,6 +63,24 @@ def test_an_interrupted_download_goes_on(tmp_path, server):
     assert server[0].asked == ["bytes=1000-"]
 
 
+def test_a_connection_that_closes_early_is_said_and_continued(tmp_path, server):
+    server[0].breaks = True
+    with pytest.raises(RunFailure, match=r"connection broke after \d+ of \d+ bytes|IncompleteRead"):
+        download_weights(tmp_path, urls=(server[1],), sha256=DIGEST)
+    half = (tmp_path / f"{INCEPTION_NAMES[0]}.part").stat().st_size
+    assert 0 < half < len(CONTENT)
+    server[0].breaks = False
+    assert download_weights(tmp_path, urls=(server[1],), sha256=DIGEST).read_bytes() == CONTENT
+    assert server[0].asked == [None, f"bytes={half}-"]
+
+
+def test_an_answer_that_is_no_http_is_a_sentence(tmp_path, server):
+    # A line that is too long raises an HTTPException, which is no OSError.
+    server[0].end_headers = lambda self: self.wfile.write(b"x" * 70_000)
+    with pytest.raises(RunFailure, match="could not be fetched"):
+        download_weights(tmp_path, urls=(server[1],), sha256=DIGEST)
+
+
 def test_a_server_without_ranges_starts_anew(tmp_path, server):
     server[0].ranges = False
     (tmp_path / f"{INCEPTION_NAMES[0]}.part").write_bytes(b"x" * 1000)
@@ -71,6 +90,7 @@ def test_a_server_without_ranges_starts_anew(tmp_path, server):
 def test_a_whole_part_is_taken_over(tmp_path, server):
     (tmp_path / f"{INCEPTION_NAMES[0]}.part").write_bytes(CONTENT)
     assert download_weights(tmp_path, urls=(server[1],), sha256=DIGEST).read_bytes() == CONTENT
+    assert server[0].asked == []
 
 
 def test_another_file_is_refused_and_removed(tmp_path, server):
@@ -91,7 +111,7 @@ def test_the_second_address_serves_when_the_first_does_not(tmp_path, server):
 
 
 def test_offline_it_says_what_to_do(tmp_path):
-    with pytest.raises(RunFailure, match=r"could not be fetched from .* put it at .* or give --weights"):
+    with pytest.raises(RunFailure, match=r"could not be fetched \(.* put it at .* or give --weights"):
         download_weights(tmp_path, urls=("http://127.0.0.1:9/absent.pth",))
     assert list(tmp_path.iterdir()) == []
 

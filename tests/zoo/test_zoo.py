@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sgad.models.registry import build_generator, initialise, load_generator
 from sgad.models.storage import BITS, pack, unpack
 from sgad.runs.record import RunRecord, read_record
 from sgad.runs.seeds import stream_seed
-from sgad.sampling import SampleRequest, sample_run
+from sgad.sampling import SampleRequest, generate, sample_run
 from sgad.snn.activity import firing_rates, record_activity
 from sgad.snn.batch_norm import StepBatchNorm
 from sgad.training.checkpoint import save_tensors
@@ -133,6 +134,31 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path, changes: dict[str, Any
     with pytest.raises(InputError, match=said):
         export_run(run_folder(tmp_path / "run", **changes), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["run", "link", "other/../run"])
+def test_a_run_is_never_packed_into_itself(tmp_path: Path, out: str) -> None:
+    run = run_folder(tmp_path / "run")
+    (tmp_path / "link").symlink_to(run)
+    (tmp_path / "other").mkdir()
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    with pytest.raises(InputError, match="is the run itself"):
+        export_run(run, tmp_path / out)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_more_latents_than_a_batch_can_be_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretrained = sgad.load(run_folder(tmp_path))
+    z = pretrained.latents(3)
+    steps, traces = pretrained.watch(z)
+    monkeypatch.setattr("sgad.zoo.pretrained.generate", partial(generate, batch=2))
+    again, parts = pretrained.watch(z)
+    assert np.abs(again.astype(int) - steps).max() <= 1
+    assert again.shape == steps.shape
+    assert list(parts) == list(traces)
+    for name, part in parts.items():
+        assert part.spikes.shape == part.potentials.shape == traces[name].spikes.shape
+        assert part.firing_rate == pytest.approx(traces[name].firing_rate, rel=1e-3)
 
 
 @pytest.mark.parametrize("model", ["sgan", "swgan", "sgad"])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sgad.data.events.format import Events, encode_events
-from sgad.data.pixels import Images, tile
+from sgad.data.pixels import Images
 from sgad.runs.files import atomic_write, write_bytes
 from sgad.runs.seeds import stream_seed
 
@@ -29,16 +29,6 @@ def save_gif(pictures: list[NDArray[np.uint8]], path: Path | str, milliseconds: 
     images = [Image.fromarray(picture) for picture in pictures]
     with atomic_write(path) as temporary:
         images[0].save(temporary, format="GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
-
-
-def frames_to_gif(frames: NDArray[Any], path: Path | str, *, columns: int = 8, milliseconds: int = 250) -> None:
-    """Write event frames, (T, 2, H, W) of one sample or (N, T, 2, H, W) of several, as a GIF of one grid."""
-    colours = colour_frames(frames[None] if frames.ndim == 4 else frames)
-    save_gif(
-        [tile(colours[:, step], min(columns, len(colours))) for step in range(colours.shape[1])],
-        path,
-        milliseconds,
-    )
 
 
 def frames_to_events(

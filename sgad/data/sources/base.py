@@ -15,13 +15,18 @@ from sgad.runs.seeds import stream_seed
 Labels = NDArray[np.int64]
 #: Images that one block of an in-memory array holds.
 BLOCK = 4096
+#: A label that is not known yet.
+UNREAD = -1
 #: The share that becomes the test split where the data has none and the description is silent.
 DEFAULT_TEST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class RawSplit:
-    """`blocks()` yields `count` preprocessed samples, uint8 (n, C, H, W) or float32 (n, T, C, H, W)."""
+    """`blocks()` yields `count` preprocessed samples, uint8 (n, C, H, W) or float32 (n, T, C, H, W).
+
+    Labels that are known only as the samples are read are UNREAD until then.
+    """
 
     count: int
     labels: Labels | None

@@ -10,7 +10,7 @@ from PIL import Image
 
 from sgad.data.description import DatasetConfig, remedy
 from sgad.data.pixels import Images, fit_image
-from sgad.data.sources.base import RawData, RawSplit
+from sgad.data.sources.base import UNREAD, RawData, RawSplit
 from sgad.errors import InputError, RunFailure, nearest
 
 _BLOCK = 256
@@ -64,7 +64,7 @@ def _classes(dataset: Any) -> tuple[str, ...] | None:
 
 def _split(dataset: Any, split: str, description: DatasetConfig) -> RawSplit:
     count = len(dataset)
-    labels = np.empty(count, np.int64)
+    labels = np.full(count, UNREAD, np.int64)
     label = f"torchvision {description.torchvision_class} ({split})"
 
     def blocks() -> Iterator[Images]:

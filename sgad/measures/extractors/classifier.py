@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from sgad.errors import InputError, RunFailure
 from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
-from sgad.measures.files import open_labels, open_split
+from sgad.measures.files import open_labels, open_split, reference_split
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView, ImageSet
 from sgad.runs.files import atomic_write, read_json, sha256_of, write_json
 from sgad.runs.progress import Progress
@@ -160,7 +160,7 @@ def _subset(images: ImageSet, labels: NDArray[np.int64], count: int, seed: int) 
 
 def _test_split(data: Path, event_view: EventView) -> _Split:
     test = open_split(data)
-    split = str(read_json(data / "manifest.json").get("reference_split", "test"))
+    split = reference_split(data)
     labels = open_labels(data, split, len(test))
     if labels is None:
         raise InputError(f"{data} has labels in its train split, not in its {split} split; prepare it again")

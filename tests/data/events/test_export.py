@@ -1,11 +1,10 @@
-"""Generated frames become GIFs and recordings."""
+"""Generated frames become pictures and recordings."""
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from sgad.data.events.export import colour_frames, frames_to_events, frames_to_gif
+from sgad.data.events.export import colour_frames, frames_to_events
 from sgad.data.events.format import decode_events
 from sgad.data.events.frames import bin_events
 
@@ -21,15 +20,6 @@ def test_on_is_red_and_off_is_blue() -> None:
     assert colours[0, 0].tolist() == [255, 0, 0]
     assert colours[1, 1].tolist() == [0, 0, 255]
     assert colours[2, 2].tolist() == [255, 255, 255]
-
-
-def test_a_gif_has_a_picture_for_each_time_bin(tmp_path: Path) -> None:
-    frames_to_gif(np.stack([frames()] * 3), tmp_path / "many.gif")
-    frames_to_gif(frames(), tmp_path / "one.gif")
-    for name, width in (("many.gif", 3), ("one.gif", 1)):
-        with Image.open(tmp_path / name) as picture:
-            assert picture.n_frames == 4  # type: ignore[attr-defined]
-            assert picture.width == width * 58 + 2
 
 
 def test_frames_become_events_and_frames_again(tmp_path: Path) -> None:
