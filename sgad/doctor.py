@@ -149,7 +149,7 @@ def measure_in_subprocess(config: RunConfig, shape: tuple[int, ...], device: str
 def _measure(
     config: RunConfig, shape: tuple[int, ...], device: str, sender: multiprocessing.connection.Connection
 ) -> None:
-    from sgad.training.run import held_device, set_threads
+    from sgad.compute import held_device, set_threads
 
     set_threads(0)
     with held_device(device) as place:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sgad.compute import held_device, set_threads
 from sgad.config.cost import activations_mb
 from sgad.config.run import RunConfig
 from sgad.data.events.export import save_recordings
@@ -24,7 +25,6 @@ from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.batch_norm import StepBatchNorm
-from sgad.training.run import held_device, set_threads
 
 Statistics = Literal["running", "recalibrated", "batch"]
 

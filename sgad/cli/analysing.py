@@ -46,8 +46,8 @@ def analyse(
       sgad analyse results/runs/digits/sgad/quick/seed0 --analyses domain_gap,temporal_gap,energy
     """
     from sgad.analyses.analyse import AnalyseRequest, analyse_run
+    from sgad.compute import held_device, set_threads
     from sgad.runs.record import read_record
-    from sgad.training.run import held_device, set_threads
 
     set_threads(threads)
     names = tuple(dict.fromkeys(name.strip() for name in analyses.split(",") if name.strip()))
@@ -67,7 +67,8 @@ def neurons(dataset: str, data: Path, num: int, out: Path | None) -> None:
     They stand in for recordings, and every table says so.
     """
     from sgad.analyses.neurons import synthetic_neurons_of, write_neurons
+    from sgad.data.prepared import SYNTHETIC_NEURONS
 
-    target = out or data / dataset / "neurons-synthetic.npz"
+    target = out or data / dataset / SYNTHETIC_NEURONS
     write_neurons(target, synthetic_neurons_of(data / dataset, num))
     click.echo(target)

@@ -38,7 +38,7 @@ def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, cl
     """
     if not (classifiers or autoencoder):
         raise InputError("--no-classifiers leaves nothing to train; add --autoencoder")
-    from sgad.training.run import set_threads
+    from sgad.compute import set_threads
 
     set_threads(threads)
     folder = out or data / dataset / "classifier"
@@ -71,8 +71,8 @@ def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:
 @_THREADS
 def baselines(dataset: str, data: Path, measures: str, num: int, out: Path | None, threads: int) -> None:
     """Measure real training images (floor), noise (ceiling) and a copy of the training set (memorisation)."""
+    from sgad.compute import set_threads
     from sgad.measures.baselines import baselines_to_file
-    from sgad.training.run import set_threads
 
     set_threads(threads)
     target = out or Path("results/baselines") / f"{dataset}.json"
@@ -162,26 +162,27 @@ def measure(
     """
     if (dataset is None) == (reference is None):
         raise InputError("give one of --dataset and --reference")
+    from sgad.compute import held_device, set_threads
     from sgad.measures.measure import measure_to_file
-    from sgad.training.run import choose_device, set_threads
 
     set_threads(threads)
-    document = measure_to_file(
-        samples,
-        reference if reference is not None else data / str(dataset),
-        _split(measures),
-        out,
-        extractor=extractor,
-        weights=weights,
-        protocol=protocol,
-        value_range=value_range,
-        event_view=events,
-        draws=draws,
-        device=str(choose_device(device)),
-        half=half,
-        batch_size=batch_size,
-        cache=cache,
-    )
+    with held_device(device) as held:
+        document = measure_to_file(
+            samples,
+            reference if reference is not None else data / str(dataset),
+            _split(measures),
+            out,
+            extractor=extractor,
+            weights=weights,
+            protocol=protocol,
+            value_range=value_range,
+            event_view=events,
+            draws=draws,
+            device=str(held),
+            half=half,
+            batch_size=batch_size,
+            cache=cache,
+        )
     for row in document["metrics"]:
         value = "-" if row["value"] is None else f"{row['value']:.6g}"
         interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""

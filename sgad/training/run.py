@@ -1,10 +1,9 @@
 """The train stage: from a configuration and prepared data to generator.safetensors, history.csv and run.json."""
 
-import contextlib
 import datetime
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from sgad import __version__
+from sgad.compute import held_device, set_threads
 from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
@@ -21,7 +21,6 @@ from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_li
 from sgad.images import save_grid
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.runs import provenance
-from sgad.runs.devices import claimed_device, lock_folder, visible_devices
 from sgad.runs.files import read_json, write_text
 from sgad.runs.lock import refuse_if_taken_over, run_lock
 from sgad.runs.record import FILE_NAME as RECORD
@@ -29,7 +28,6 @@ from sgad.runs.record import FINAL, RunRecord, Session, read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels import engine_name
-from sgad.snn.process import keep_pages
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import Origin, load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.history import FILES as HISTORIES
@@ -60,51 +58,6 @@ class TrainRequest:
     device: str = "auto"
     threads: int = 0
     resume: bool = True
-
-
-@contextlib.contextmanager
-def held_device(wanted: str) -> Iterator[torch.device]:
-    """Yield the device called `wanted`; of this machine's GPUs "auto" takes the one with the fewest runs, and holds it."""
-    if wanted != "auto" or not torch.cuda.is_available():
-        yield _current(choose_device(wanted))
-        return
-    with claimed_device(visible_devices(torch.cuda.device_count()), lock_folder()) as position:
-        yield _current(torch.device("cuda", position))
-
-
-def _current(device: torch.device) -> torch.device:
-    """Make a GPU the current one: compiled kernels run there, whatever device their tensors are on.
-
-    Its single precision is whole, as on a CPU: TF32 rounds what goes into convolutions to ten bits, which moves training
-    and distances alike. Convolutions add in one order, so that a resumed run computes the same bits.
-    """
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cudnn.deterministic = True
-    return device
-
-
-def choose_device(wanted: str) -> torch.device:
-    """Return the device called `wanted`; "auto" is the first GPU if there is one.
-
-    Raises
-    ------
-    InputError
-        If torch does not know or does not see that device.
-    """
-    if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise InputError(f"--device {wanted!r} is not a device; use auto, cpu or cuda:N") from error
-    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
-        raise InputError(f"--device {wanted} is not on this machine; use --device auto or cpu")
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"--device {wanted} is not supported; use auto, cpu or cuda:N")
-    # "cuda" alone is the first; torch makes no device without a number the current one.
-    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
 def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
@@ -224,16 +177,6 @@ def _train_locked(
         record.write(folder)
         raise
     return _finish(request, record, networks, outcome, batches.steps_per_epoch, shape)
-
-
-def set_threads(threads: int) -> int:
-    """Set threads (0: all usable cores), fast memory, no subnormal numbers; return the number of threads."""
-    count = threads or provenance.usable_cores()
-    torch.set_num_threads(count)
-    # Decaying potentials become subnormal, and subnormal arithmetic is many times slower.
-    torch.set_flush_denormal(True)
-    keep_pages()
-    return count
 
 
 def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device) -> Networks:

@@ -23,7 +23,7 @@ from sgad.runs.record import RunRecord, read_record
 from sgad.training import loop, run
 from sgad.training.checkpoint import FOLDER, load_tensors
 from sgad.training.history import read_rows
-from sgad.training.run import TrainRequest, choose_device, held_device, record_failure, train_run
+from sgad.training.run import TrainRequest, record_failure, train_run
 
 SMALL: dict[str, Any] = {
     "time_steps": 2,
@@ -354,10 +354,7 @@ def test_a_failure_is_recorded_for_the_tables(digits: Path, tmp_path: Path) -> N
     assert (tmp_path / "generator.safetensors").is_file()
 
 
-def test_wrong_devices_and_data_are_refused(digits: Path, tmp_path: Path) -> None:
-    for name in ("gpu", "cuda:99", "meta"):
-        with pytest.raises(InputError, match=name):
-            choose_device(name)
+def test_other_data_are_refused(digits: Path, tmp_path: Path) -> None:
     config = resolve("mnist", "swgan", "paper", settings=SMALL).config
     with pytest.raises(InputError, match="prepared data are 'digits', the run wants 'mnist'"):
         train_run(TrainRequest(config, digits, tmp_path / "run"), print)
@@ -415,31 +412,6 @@ def test_a_signal_before_the_first_step_exits_with_130_too(digits: Path, tmp_pat
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "the same command goes on" in errors and "Traceback" not in errors
-
-
-def test_runs_on_one_machine_take_different_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SGAD_GPU_LOCKS", str(tmp_path))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    current: list[torch.device] = []
-    monkeypatch.setattr(torch.cuda, "set_device", current.append)
-    with held_device("auto") as first, held_device("auto") as second, held_device("auto") as third:
-        assert [first.index, second.index, third.index] == [0, 1, 0]
-    assert current == [first, second, third]
-    with held_device("cpu") as device:
-        assert device.type == "cpu"
-
-
-def test_a_gpu_without_a_number_is_the_first_and_computes_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    current: list[torch.device] = []
-    monkeypatch.setattr(torch.cuda, "set_device", current.append)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
-    with held_device("cuda"), held_device("cuda:1"):
-        assert current == [torch.device("cuda:0"), torch.device("cuda:1")]
-    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == (False, True)
 
 
 def test_a_full_disk_is_not_the_runs_failure(
