@@ -5,6 +5,7 @@ is said as a note and is no finding.
 """
 
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import SgadError
 from sgad.reporting.audit_folders import broken_data, broken_run, other_samples
 from sgad.reporting.collect import collect
+from sgad.reporting.kept import FILES as KEPT_FILES
 from sgad.reporting.provenance import Provenance, collected_hashes, read_provenance, read_rows, row_key
 from sgad.reporting.stored import experiment_folder, read_stored
 from sgad.reporting.tables import save_tables
@@ -143,6 +145,10 @@ def _differing_rows(place: _Place) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory() as name:
         again = Path(name) / place.experiment.name
+        again.mkdir()
+        # What is kept of runs whose folders are gone decides which values of the others are set aside.
+        for file in (file for file in KEPT_FILES if (place.folder / file).is_file()):
+            shutil.copyfile(place.folder / file, again / file)
         try:
             collect(place.experiment, place.results, place.data, folder=again)
         except SgadError as error:

@@ -14,6 +14,8 @@ from sgad.errors import SgadError
 from sgad.reporting.provenance import RunTrace, read_provenance, read_rows, row_key
 
 StoredRow = dict[str, str]
+#: Without these nothing of what was collected before is kept.
+FILES = ("runs.csv", "metrics.csv", "histories.csv")
 
 
 @dataclass
@@ -37,7 +39,7 @@ class Kept:
 
 def kept_runs(folder: Path, absent: Sequence[RunKey]) -> dict[RunKey, Kept]:
     """Return what `folder` (results/experiments/E) holds of the absent runs, by the tree's configuration only."""
-    if not absent or not all((folder / name).is_file() for name in ("runs.csv", "metrics.csv", "histories.csv")):
+    if not absent or not all((folder / name).is_file() for name in FILES):
         return {}
     wanted = {(key.dataset, key.model, key.variant, str(key.seed)): key for key in absent}
     kept: dict[RunKey, Kept] = {}

@@ -76,6 +76,18 @@ def run(root: Path, experiment: ExperimentConfig) -> Audit:
     return audit(experiment, root / "results", root / "data", root / "logs")
 
 
+def test_values_set_aside_beside_runs_that_are_gone_pass(place: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = place
+    shutil.rmtree(root / RUN)
+    other = root / RUN.replace("sgan", "swgan") / "metrics.json"
+    other.write_text(other.read_text().replace("classifier ab12cd34", "classifier ffffffff"))
+    collect(experiment, root / "results", root / "data")
+    write_tables(experiment, root / "results")
+    statuses = [row["status"] for row in read_rows(root / EXPERIMENT / "metrics.csv") if row["model"] == "swgan"]
+    assert any(status.startswith("set aside: ") for status in statuses)
+    assert run(root, experiment).findings == []
+
+
 def num_values(root: Path) -> int:
     return sum(row["value"] != "" for row in read_rows(root / EXPERIMENT / "metrics.csv"))
 
