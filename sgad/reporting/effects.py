@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError, nearest
 from sgad.names import Metric, label_of, metric_info
-from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv
+from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
+from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
 from sgad.reporting.stored import Captions, rows_of
 from sgad.reporting.summary import is_baseline
 
@@ -46,6 +46,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     rows = [
         [
             Cell(variant),
+            Cell(whole_text(counts[variant].time_steps)),
             Cell(_count(lengths.get(variant))),
             *(_effect(means.get((variant, m.key)), means.get((base, m.key)), m, variant == base) for m in metrics),
             Cell(str(int(counts[variant].completed))),
@@ -53,7 +54,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
         ]
         for variant in [base, *ranked]
     ]
-    columns = [Column("variant"), Column("update pairs", is_number=True)]
+    columns = [Column("variant"), Column("T", is_number=True), Column("update pairs", is_number=True)]
     columns += [*(Column(_heading(metric), is_number=True) for metric in metrics)]
     columns += [Column("completed", is_number=True), Column("runs", is_number=True)]
     return Table(
@@ -66,6 +67,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
                 f"Mean over seeds; in brackets the difference to the first row, {base}",
                 data_caption(captions, dataset, runs[runs["model"] == model]),
                 protocol_caption(summary, dataset),
+                set_aside_caption(here),
             ]
         ),
     )
@@ -79,8 +81,9 @@ def effects_csv(summary: "pd.DataFrame") -> str:
         start = {row.metric: row.mean for row in rows_of(here[here["variant"] == base])}
         for row in rows_of(here):
             change = row.mean - start[row.metric] if row.metric in start else math.nan
-            lines.append([dataset, model, row.variant, base, row.metric, row.mean, change, row.n, row.runs])
-    columns = ("dataset", "model", "variant", "base", "metric", "mean", "difference", "n", "runs")
+            key = [dataset, model, row.variant, row.time_steps]
+            lines.append([*key, base, row.metric, row.mean, change, row.n, row.runs])
+    columns = ("dataset", "model", "variant", "time_steps", "base", "metric", "mean", "difference", "n", "runs")
     return to_csv(columns, lines)
 
 

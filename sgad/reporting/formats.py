@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 ABSENT = "–"
 _LATEX = {
@@ -111,6 +112,11 @@ def to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     writer.writerow(columns)
     writer.writerows([["" if _is_missing(cell) else cell for cell in row] for row in rows])
     return text.getvalue()
+
+
+def whole_text(value: Any) -> str:
+    """Return a whole number as text, or a dash if it is missing."""
+    return ABSENT if str(value) in ("<NA>", "nan", "") else str(int(value))
 
 
 def _is_missing(cell: object) -> bool:

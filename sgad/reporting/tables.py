@@ -21,7 +21,7 @@ from sgad.reporting.captions import (
     set_aside_caption,
 )
 from sgad.reporting.effects import effects_csv, effects_tables
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
+from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown, whole_text
 from sgad.reporting.paper_table import paper_csv, paper_table
 from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
 from sgad.reporting.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
@@ -180,7 +180,7 @@ def _model_rows(
     for (model, variant), found in models.items():
         first, label = next(iter(found.values())), label_of("model", model)
         cells = [Cell(label), Cell(variant), Cell(label_of("family", first.family) or ABSENT)]
-        cells.append(Cell(_steps(first.time_steps)))
+        cells.append(Cell(whole_text(first.time_steps)))
         cells += [_metric_cell(found.get(metric.key), metric, best) for metric in metrics]
         cells += [_reported_cell(figures, label, name) for name in reported_metrics(figures)]
         rows.append([*cells, Cell(runs_text(first))])
@@ -270,10 +270,6 @@ def _sources(figures: list[Reported], here: "pd.DataFrame") -> str:
     return f"{comparability(here)}: {names}"
 
 
-def _steps(value: Any) -> str:
-    return ABSENT if str(value) in ("<NA>", "nan", "") else str(int(value))
-
-
 def results_csv(summary: "pd.DataFrame") -> str:
     """Return reproduced and reported figures in full precision, told apart by the column `source`."""
     columns = [*_SUMMARY_COLUMNS, *_REPORTED_COLUMNS]
@@ -308,11 +304,11 @@ def runs_table(runs: "pd.DataFrame", captions: Captions) -> Table:
             Cell(row.dataset),
             Cell(label_of("model", row.model)),
             Cell(row.variant),
-            Cell(_steps(row.seed)),
-            Cell(_steps(row.time_steps)),
+            Cell(whole_text(row.seed)),
+            Cell(whole_text(row.time_steps)),
             Cell(row.status),
             Cell(row.reason or ABSENT),
-            Cell(_steps(row.steps)),
+            Cell(whole_text(row.steps)),
             Cell(ABSENT if math.isnan(row.seconds) else f"{row.seconds:.1f}"),
             Cell(" ".join(word for word in (row.device, row.machine) if word) or ABSENT),
         ]

@@ -48,10 +48,10 @@ def test_variants_stand_in_order_with_their_difference_to_the_first() -> None:
     (table,) = effects_tables(summary, runs, CAPTIONS)
     rows = [[cell.text for cell in row] for row in table.blocks[0][1]]
     assert [row[0].partition("+")[0] for row in rows] == ["base", "better", "good", "bad"]
-    assert {row[1] for row in rows} == {"5"}
-    assert [row[2] for row in rows] == ["10.00", "5.00 (-5.00)", "8.00 (-2.00)", "14.00 (+4.00)"]
+    assert {(row[1], row[2]) for row in rows} == {("4", "5")}
+    assert [row[3] for row in rows] == ["10.00", "5.00 (-5.00)", "8.00 (-2.00)", "14.00 (+4.00)"]
     # Better than the first is bold: lower for cfd, higher for ccs.
-    assert [[cell.is_best for cell in row[2:4]] for row in table.blocks[0][1]] == [
+    assert [[cell.is_best for cell in row[3:5]] for row in table.blocks[0][1]] == [
         [False, False], [True, False], [True, False], [False, True],
     ]  # fmt: skip
     assert "difference to the first row, base+max_steps=5" in table.caption
@@ -64,7 +64,7 @@ def test_a_variant_that_was_not_trained_has_no_length() -> None:
     summary, runs = summary_of(VALUES)
     runs["steps"] = runs["steps"].astype("Int64").mask(runs["variant"] == "bad+max_steps=5")
     (table,) = effects_tables(summary, runs, CAPTIONS)
-    assert {row[0].text.partition("+")[0]: row[1].text for row in table.blocks[0][1]} == {
+    assert {row[0].text.partition("+")[0]: row[2].text for row in table.blocks[0][1]} == {
         "base": "5", "better": "5", "good": "5", "bad": "–",
     }  # fmt: skip
 
