@@ -46,7 +46,7 @@ def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim
         else RMSprop(parameters, lr=lr, capturable=recorded)
     )
     # The pairs before the recording are not recorded, on purpose; torch would warn of each optimiser.
-    optimiser._warned_capturable_if_run_uncaptured = recorded  # type: ignore[attr-defined]
+    optimiser._warned_capturable_if_run_uncaptured = recorded
     return optimiser
 
 
