@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sgad.errors import InputError
-from sgad.reporting.captions import data_caption, sentences
+from sgad.reporting.captions import data_caption, sentences, set_aside_caption
 from sgad.reporting.formats import Cell, Column, Table, to_markdown
 from sgad.reporting.stored import Stored, experiment_folder, read_stored
 from sgad.reporting.summary import summarise
@@ -47,7 +47,8 @@ def results_block(experiments: Sequence[str], results_dir: Path | str = "results
 
 def _tables(stored: Stored) -> Iterator[str]:
     """Yield the result table of each data set, with what a glance needs below it and a link to the rest."""
-    tables = results_tables(summarise(stored.metrics, stored.runs), stored.runs, stored.captions)
+    summary = summarise(stored.metrics, stored.runs)
+    tables = results_tables(summary, stored.runs, stored.captions)
     for dataset, table in zip(dict.fromkeys(stored.runs["dataset"]), tables, strict=True):
         is_compared = any(column.group == "reported" for column in table.columns)
         caption = sentences(
@@ -55,6 +56,7 @@ def _tables(stored: Stored) -> Iterator[str]:
                 MEANS,
                 data_caption(stored.captions, dataset, stored.runs),
                 f"{OTHER_PROTOCOL} by another protocol" if _is_marked(table) else "",
+                set_aside_caption(summary[summary["dataset"] == dataset]),
                 comparability(stored.metrics) if is_compared else "",
             ]
         )
