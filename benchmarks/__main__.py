@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.common import describe, machine
 from benchmarks.suite import Entry, chosen_entries, read_results, render_results
-from sgad.runs.files import write_text
-from sgad.runs.provenance import commit
+from sgad.machine.facts import commit
+from sgad.machine.files import write_text
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

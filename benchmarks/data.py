@@ -28,7 +28,7 @@ from sgad.data.prepare import prepare
 from sgad.data.prepared import load_prepared
 from sgad.data.sources.digits import read_digits
 from sgad.errors import InputError
-from sgad.runs.provenance import peak_memory_mb
+from sgad.machine.facts import peak_memory_mb
 
 _DTYPE = np.dtype([("x", int), ("y", int), ("t", int), ("p", int)])
 _REPEATS = 5

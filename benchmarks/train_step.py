@@ -16,8 +16,8 @@ import torch
 from benchmarks.common import Timing, as_json, describe, machine, run_module, table, time_in_turn
 from benchmarks.contestants import SHAPES, Case, Run, dense_step, engine_step, plain_step
 from benchmarks.reference import reference_step
-from sgad.runs.provenance import peak_memory_mb
-from sgad.snn.process import keep_pages
+from sgad.machine.facts import peak_memory_mb
+from sgad.machine.memory import keep_pages
 from sgad.training.graphs import WARM_UP
 
 

@@ -6,10 +6,12 @@ Importing the package pulls in nothing heavy: each stage imports what it needs w
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sgad._version import __version__
+
 if TYPE_CHECKING:
     from sgad.zoo.pretrained import Pretrained
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
 
 
 def load(folder: Path | str) -> "Pretrained":

@@ -16,8 +16,8 @@ from sgad.config.cost import num_steps
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, RunFailure
-from sgad.runs import provenance
-from sgad.runs.files import read_json
+from sgad.machine import facts
+from sgad.machine.files import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -41,10 +41,10 @@ SMALL_FILES_MB = 2.0
 def diagnose(data: Path) -> str:
     """Return a report on machine, packages, GPU, prepared data and weights, one line each."""
     lines = [
-        f"machine: {provenance.machine()}",
+        f"machine: {facts.machine()}",
         f"free disk here: {shutil.disk_usage('.').free / 1e9:.1f} GB",
     ]
-    versions = provenance.versions()
+    versions = facts.versions()
     lines.append("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     lines.append(
@@ -149,7 +149,7 @@ def measure_in_subprocess(config: RunConfig, shape: tuple[int, ...], device: str
 def _measure(
     config: RunConfig, shape: tuple[int, ...], device: str, sender: multiprocessing.connection.Connection
 ) -> None:
-    from sgad.compute import held_device, set_threads
+    from sgad.machine.devices import held_device, set_threads
 
     set_threads(0)
     with held_device(device) as place:
@@ -179,5 +179,5 @@ def _time_and_memory(config: RunConfig, shape: tuple[int, ...], place: "torch.de
         if place.type == "cuda":
             torch.cuda.synchronize(place)
         seconds.append(time.perf_counter() - begun)
-    memory = torch.cuda.max_memory_reserved(place) / 1e6 if place.type == "cuda" else provenance.peak_memory_mb()
+    memory = torch.cuda.max_memory_reserved(place) / 1e6 if place.type == "cuda" else facts.peak_memory_mb()
     return statistics.median(seconds[warm_up:]), memory

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sgad.runs.files import atomic_write
+from sgad.machine.files import atomic_write
 
 #: What the names of image files end in, small letters.
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sgad.compute import held_device, set_threads
 from sgad.config.cost import activations_mb
 from sgad.config.run import RunConfig
 from sgad.data.events.export import save_recordings
 from sgad.errors import InputError
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
+from sgad.machine.devices import held_device, set_threads
+from sgad.machine.facts import free_memory
+from sgad.machine.files import sha256_of, write_npz
+from sgad.machine.progress import Progress
 from sgad.models.generators import Generator, can_keep_steps
 from sgad.models.registry import fold_batch_norm, load_generator
-from sgad.runs.files import sha256_of, write_npz
-from sgad.runs.progress import Progress
-from sgad.runs.provenance import free_memory
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 from sgad.runs.seeds import stream_seed

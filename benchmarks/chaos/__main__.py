@@ -18,7 +18,7 @@ from benchmarks.chaos.trainings import CASES, CHECKPOINT_EVERY, STEPS, fingerpri
 from benchmarks.chaos.workflow_faults import orphan
 from sgad.data.description import load_description
 from sgad.data.prepare import prepare
-from sgad.runs.files import write_text
+from sgad.machine.files import write_text
 
 Fault = Callable[[Bench, int], str]
 #: Option -> (the issue's count or ours, the fault, its name in the table, what is demanded).

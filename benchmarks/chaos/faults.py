@@ -25,7 +25,7 @@ from benchmarks.chaos.trainings import (
     resumed_at,
     train,
 )
-from sgad.runs.files import sha256_of
+from sgad.machine.files import sha256_of
 from sgad.training.checkpoint import FOLDER
 
 #: What issue 9 allows between SIGTERM and a checkpoint on disk.

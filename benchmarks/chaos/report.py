@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.common import describe, machine, table
-from sgad.runs.provenance import commit, versions
+from sgad.machine.facts import commit, versions
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.chaos.faults import Bench
 from benchmarks.chaos.trainings import PATIENCE, SETTINGS, checkpoint_steps, fingerprint
 from sgad.config.yaml_files import dump_yaml
-from sgad.runs.lock import is_locked
+from sgad.runs.lease import is_locked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Long enough for Snakemake to be killed and started again meanwhile.

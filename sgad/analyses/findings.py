@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sgad.runs.files import write_text
+from sgad.machine.files import write_text
 
 #: Of a run folder; it holds NAME.csv for each analysis, so that experiments may share runs and ask for different ones.
 FOLDER = "analyses"

@@ -13,7 +13,7 @@ from sgad.analyses.findings import Finding
 from sgad.analyses.subject import Floats, Subject
 from sgad.analyses.yardsticks import PIXELS, ImageSet, Yardsticks
 from sgad.images import tile, to_bytes
-from sgad.runs.files import atomic_write
+from sgad.machine.files import atomic_write
 
 PICTURED = 8
 

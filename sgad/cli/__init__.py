@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import click
 
-from sgad import __version__
+from sgad._version import __version__
 from sgad.errors import SgadError
-from sgad.runs.signals import signals_interrupt
-from sgad.snn.process import let_threads_sleep
+from sgad.machine.memory import let_threads_sleep
+from sgad.machine.signals import signals_interrupt
 
 #: Subcommand -> (module, function, one line for --help).
 COMMANDS = {

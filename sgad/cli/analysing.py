@@ -46,7 +46,7 @@ def analyse(
       sgad analyse results/runs/digits/sgad/quick/seed0 --analyses domain_gap,temporal_gap,energy
     """
     from sgad.analyses.analyse import AnalyseRequest, analyse_run
-    from sgad.compute import held_device, set_threads
+    from sgad.machine.devices import held_device, set_threads
     from sgad.runs.record import read_record
 
     set_threads(threads)

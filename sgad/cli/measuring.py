@@ -38,7 +38,7 @@ def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, cl
     """
     if not (classifiers or autoencoder):
         raise InputError("--no-classifiers leaves nothing to train; add --autoencoder")
-    from sgad.compute import set_threads
+    from sgad.machine.devices import set_threads
 
     set_threads(threads)
     folder = out or data / dataset / "classifier"
@@ -71,7 +71,7 @@ def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:
 @_THREADS
 def baselines(dataset: str, data: Path, measures: str, num: int, out: Path | None, threads: int) -> None:
     """Measure real training images (floor), noise (ceiling) and a copy of the training set (memorisation)."""
-    from sgad.compute import set_threads
+    from sgad.machine.devices import set_threads
     from sgad.measures.baselines import baselines_to_file
 
     set_threads(threads)
@@ -162,7 +162,7 @@ def measure(
     """
     if (dataset is None) == (reference is None):
         raise InputError("give one of --dataset and --reference")
-    from sgad.compute import held_device, set_threads
+    from sgad.machine.devices import held_device, set_threads
     from sgad.measures.measure import measure_to_file
 
     set_threads(threads)

@@ -94,10 +94,10 @@ def halve(experiment: str, results: Path, metric: str, keep: int, steps: int, ou
     """
     from sgad.config.experiment import load_experiment
     from sgad.config.yaml_files import dump_yaml
+    from sgad.machine.files import write_text
     from sgad.reporting.effects import halve as choose
     from sgad.reporting.stored import read_stored
     from sgad.reporting.summary import summarise
-    from sgad.runs.files import write_text
 
     this = load_experiment(experiment)
     stored = read_stored(results, this.name)

@@ -4,9 +4,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sgad.data.description import DatasetConfig, Download
-from sgad.data.exclusive import exclusive
 from sgad.data.trees import looks_like_html, md5_of, read_start
-from sgad.runs.download import fetch
+from sgad.machine.download import fetch
+from sgad.machine.locks import exclusive
 
 
 def fetch_all(description: DatasetConfig, folder: Path, progress: Any) -> Path:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sgad.data.description import DatasetConfig, remedy
+from sgad.data.description import DatasetConfig, load_description, remedy
 from sgad.data.sources.base import RawData, limited
 from sgad.data.sources.registry import reader_of
 from sgad.data.trees import is_archive
@@ -68,7 +68,8 @@ def locate(description: DatasetConfig, dirs: Sequence[Path], *, download: bool =
     if description.source == "simulated-events":
         from sgad.data.sources.simulated import read_simulated
 
-        return limited(read_simulated(description, dirs), description)
+        base = load_description(str(description.base))
+        return limited(read_simulated(description, base, limited(locate(base, dirs), description)), description)
     read = reader_of(description, download=download)
     places = candidates(description, dirs)
     for place in places:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sgad.config.validation import validated
 from sgad.data.description import Shape, Split
 from sgad.errors import InputError
-from sgad.runs.files import read_json, write_json
+from sgad.machine.files import read_json, write_json
 
 MANIFEST = "manifest.json"
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sgad.data.check import verify_archives
 from sgad.data.description import DatasetConfig, remedy
-from sgad.data.exclusive import exclusive
 from sgad.data.locate import download_dir, locate, scratch_folders, scratch_name, search_dirs
 from sgad.data.manifest import MANIFEST, Manifest, read_manifest
 from sgad.data.prepared import SYNTHETIC_NEURONS, load_prepared
@@ -16,7 +15,8 @@ from sgad.data.sources.base import RawData
 from sgad.data.trees import listing_hash
 from sgad.data.writing import ProgressFactory, write_prepared
 from sgad.errors import InputError, RunFailure
-from sgad.runs.progress import Progress
+from sgad.machine.locks import exclusive
+from sgad.machine.progress import Progress
 
 #: What later stages add to a prepared folder; it holds as long as the content does.
 _DERIVED = ("classifier", "features", SYNTHETIC_NEURONS)

@@ -11,7 +11,7 @@ from sgad.data.events.export import colour_frames, save_gif
 from sgad.data.pixels import Images, tile
 from sgad.data.prepared import Prepared, PreparedSplit, load_prepared
 from sgad.errors import InputError
-from sgad.runs.files import atomic_write
+from sgad.machine.files import atomic_write
 
 _ROWS, _COLUMNS = 8, 16
 _LINE = 14

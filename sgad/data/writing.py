@@ -8,21 +8,21 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from sgad import __version__
+from sgad._version import __version__
 from sgad.data.description import DatasetConfig, Shape, require_family
 from sgad.data.manifest import Manifest, write_manifest
 from sgad.data.prepared import images_file, labels_file
 from sgad.data.sources.base import RawData, RawSplit
 from sgad.data.trees import listing_hash
 from sgad.errors import InputError, RunFailure
-from sgad.runs.files import sha256_of
+from sgad.machine.files import sha256_of
 
 #: A folder with more source files is recorded by one hash over its listing.
 _MANY_FILES = 32
 
 
 class ProgressLike(Protocol):
-    """What `sgad.runs.progress.Progress` offers."""
+    """What `sgad.machine.progress.Progress` offers."""
 
     def __enter__(self) -> "ProgressLike": ...
     def __exit__(self, *problem: Any) -> None: ...

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from sgad.machine.files import write_json
 from sgad.measures.files import open_split, reference_split
 from sgad.measures.images import EventView, ImageSet, Indices
 from sgad.measures.measure import measure
 from sgad.measures.networks import Sources
 from sgad.measures.passes import Options
 from sgad.measures.plan import NEAREST
-from sgad.runs.files import write_json
 
 NOISE_SEED = 20230522
 

@@ -8,8 +8,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from sgad.errors import SgadError
+from sgad.machine.files import write_npz
 from sgad.measures.extractors import Extractor, Features
-from sgad.runs.files import write_npz
 
 #: Raised when the way from pixels to features changes without its protocol text changing.
 FORMAT = 1

@@ -10,8 +10,8 @@ from PIL import Image, UnidentifiedImageError
 
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
+from sgad.machine.files import read_json
 from sgad.measures.images import Bytes, ImageSet, Indices, ValueRange, images_of_array
-from sgad.runs.files import read_json
 
 #: Names under which an .npz may hold its images, in order of preference.
 KEYS = ("images", "frames", "samples", "x", "arr_0")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sgad.errors import InputError
+from sgad.machine.files import read_json, write_json
 from sgad.measures.files import is_prepared, open_split, reference_split, samples_record
 from sgad.measures.images import (
     EventView,
@@ -23,7 +24,6 @@ from sgad.measures.plan import NEAREST, NETWORKS, Wanted, plan
 from sgad.measures.quantities import Comparison, combine, over_draws
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
 from sgad.measures.statistics import measure_against_statistics, read_statistics
-from sgad.runs.files import read_json, write_json
 
 #: The published protocol of fad_fsvae: 20 batches of 256 generated images.
 FSVAE_GENERATED = 5120

@@ -68,8 +68,8 @@ def _classifiers(sources: Sources) -> list[Extractor]:
     if not (folder / "classifier.json").is_file():
         name = sources.data.name if sources.data is not None else "DATASET"
         raise Missing("classifier absent", f"sgad classifier {name}")
+    from sgad.machine.files import read_json
     from sgad.measures.extractors.classifier import load_classifiers
-    from sgad.runs.files import read_json
 
     record = read_json(folder / "classifier.json")
     if str(record.get("status", "")).startswith("not trained"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sgad.errors import InputError
+from sgad.machine.files import sha256_of
 from sgad.measures.extractors import short_hash
 from sgad.measures.frechet import frechet_distance
 from sgad.measures.images import EventView, ImageSet
@@ -18,7 +19,6 @@ from sgad.measures.passes import Options, features_of, metric_names, protocol_te
 from sgad.measures.plan import Wanted
 from sgad.measures.quantities import Comparison, Estimate, combine
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
-from sgad.runs.files import sha256_of
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from sgad.errors import InputError
-from sgad.runs.download import fetch
-from sgad.runs.files import sha256_of
+from sgad.machine.download import fetch
+from sgad.machine.files import sha256_of
 
 #: Both public names hold one and the same file.
 INCEPTION_NAMES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")

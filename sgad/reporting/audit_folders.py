@@ -9,8 +9,8 @@ from sgad.config.run import RunConfig
 from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
 from sgad.errors import SgadError
+from sgad.machine.files import read_json, sha256_of
 from sgad.reporting.provenance import RUN_FILES, file_hashes, row_key
-from sgad.runs.files import read_json, sha256_of
 from sgad.runs.record import read_record
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sgad.config.compose import resolve_run, variant_note
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
+from sgad.machine.files import read_json, write_json, write_text
 from sgad.names import label_of
 from sgad.reporting.histories import read_history
 from sgad.reporting.kept import Kept, kept_runs
@@ -32,7 +33,6 @@ from sgad.reporting.stored import (
     experiment_folder,
     run_name,
 )
-from sgad.runs.files import read_json, write_json, write_text
 from sgad.runs.record import read_record
 
 Row = dict[str, Any]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import jinja2
 from markupsafe import Markup, escape
 
-from sgad import __version__
+from sgad._version import __version__
 from sgad.config.experiment import TableName
+from sgad.machine.files import write_text
 from sgad.names import metric_info
 from sgad.reporting.captions import (
     FIGURE_TITLES,
@@ -34,7 +35,6 @@ from sgad.reporting.stored import Stored, read_stored, rows_of
 from sgad.reporting.summary import ENDINGS, summarise
 from sgad.reporting.tables import results_table
 from sgad.reporting.verdicts import verdicts
-from sgad.runs.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from sgad.runs.files import atomic_write
+from sgad.machine.files import atomic_write
 
 GRID_PIXELS = 512
 STEP_PIXELS = 256

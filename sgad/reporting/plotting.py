@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgad.runs.files import atomic_write
+from sgad.machine.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

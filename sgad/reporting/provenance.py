@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 
 from sgad.config.experiment import ANALYSES, ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
+from sgad.machine.files import read_json, sha256_of, write_json
 from sgad.reporting.stored import experiment_folder
-from sgad.runs.files import read_json, sha256_of, write_json
 from sgad.runs.record import read_record
 
 FILE_NAME = "provenance.json"

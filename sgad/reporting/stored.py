@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from sgad.errors import InputError
-from sgad.runs.files import read_json
+from sgad.machine.files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd

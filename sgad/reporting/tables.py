@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sgad.machine.files import write_text
 from sgad.names import Metric, label_of, metric_info
 from sgad.reporting.analysis_tables import TITLES, analysis_csv, analysis_tables
 from sgad.reporting.captions import (
@@ -26,7 +27,6 @@ from sgad.reporting.paper_table import paper_csv, paper_table
 from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
 from sgad.reporting.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
 from sgad.reporting.summary import ENDINGS, is_baseline, summarise
-from sgad.runs.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: records, atomic files, seeds, locks and status. Needs neither torch nor pandas."""
+"""What a run leaves on disk: its record, its seeds, its status and the lease on its folder."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sgad.errors import InputError
-from sgad.runs.files import read_json, write_json
+from sgad.machine.files import read_json, write_json
 
 FILE_NAME = "run.json"
 Status = Literal["running", "completed", "diverged", "collapsed", "interrupted", "failed"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError
-from sgad.runs.lock import is_locked
-from sgad.runs.progress import clock
+from sgad.machine.progress import clock
+from sgad.runs.lease import is_locked
 from sgad.runs.record import FINAL, read_record
 
 LOG_LINES = 5

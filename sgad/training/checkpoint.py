@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sgad.errors import InputError, RunFailure
+from sgad.machine.files import atomic_write, sha256_of, write_failure, write_json
 from sgad.models.registry import HEADER
-from sgad.runs.files import atomic_write, sha256_of, write_failure, write_json
 from sgad.training.authors_weights import our_names
 
 FOLDER = "checkpoints"

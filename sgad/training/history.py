@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sgad.runs.files import write_failure, write_text
+from sgad.machine.files import write_failure, write_text
 
 FILE_NAME = "history.csv"
 COLUMNS = (

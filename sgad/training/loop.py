@@ -18,10 +18,10 @@ from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.data.loader import Batches
 from sgad.errors import Interrupted
-from sgad.runs.lock import refuse_if_taken_over
-from sgad.runs.progress import Progress
+from sgad.machine.progress import Progress
+from sgad.machine.signals import StopRequest, stop_requests
+from sgad.runs.lease import refuse_if_taken_over
 from sgad.runs.seeds import stream_seed
-from sgad.runs.signals import StopRequest, stop_requests
 from sgad.training.averaging import averaged_copy, update_average
 from sgad.training.checkpoint import Origin, gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health

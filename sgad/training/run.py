@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from sgad import __version__
-from sgad.compute import held_device, set_threads
+from sgad._version import __version__
 from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
@@ -19,10 +18,11 @@ from sgad.data.loader import Batches
 from sgad.data.prepared import Prepared, load_prepared
 from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
 from sgad.images import save_grid
+from sgad.machine import facts
+from sgad.machine.devices import held_device, set_threads
+from sgad.machine.files import read_json, write_text
 from sgad.models.registry import build_discriminator, build_generator, initialise
-from sgad.runs import provenance
-from sgad.runs.files import read_json, write_text
-from sgad.runs.lock import refuse_if_taken_over, run_lock
+from sgad.runs.lease import refuse_if_taken_over, run_lock
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, Session, read_record
 from sgad.runs.seeds import stream_seed
@@ -212,11 +212,11 @@ def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device,
         time_steps=config.time_steps,
         status="running",
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        machine=provenance.machine(),
+        machine=facts.machine(),
         threads=threads,
         engine=engine_name(config, device),
-        versions=provenance.versions(),
-        commit=provenance.commit(),
+        versions=facts.versions(),
+        commit=facts.commit(),
         config_hash=config.hash(),
         data_hash=prepared.manifest.content_hash,
         seeds=_seeds(config),
@@ -294,7 +294,7 @@ def _peak_memory(networks: Networks) -> float:
     device = next(networks.generator.parameters()).device
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device) / 1e6
-    return provenance.peak_memory_mb()
+    return facts.peak_memory_mb()
 
 
 def record_failure(request: TrainRequest, reason: str) -> None:
@@ -318,9 +318,9 @@ def record_failure(request: TrainRequest, reason: str) -> None:
         time_steps=config.time_steps,
         status="failed",
         reason=reason,
-        machine=provenance.machine(),
-        versions=provenance.versions(),
-        commit=provenance.commit(),
+        machine=facts.machine(),
+        versions=facts.versions(),
+        commit=facts.commit(),
         config_hash=config.hash(),
         data_hash=data_hash,
         started=_now(),

@@ -11,18 +11,18 @@ import jinja2
 import numpy as np
 import torch
 
-from sgad import __version__
+from sgad._version import __version__
 from sgad.config.compose import variant_note
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
 from sgad.data.description import DatasetConfig, load_description
 from sgad.errors import InputError
 from sgad.images import Bytes, save_gif, save_grid
+from sgad.machine.files import read_json, write_json, write_text
 from sgad.models.generators import Generator, Shape
 from sgad.models.registry import load_generator
 from sgad.models.storage import pack
 from sgad.names import label_of, metric_info
-from sgad.runs.files import read_json, write_json, write_text
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import RunRecord, read_record
 from sgad.sampling import recalibrate

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from sgad.data.description import load_description
-from sgad.data.parallel import map_blocks
 from sgad.data.prepared import load_prepared
 from sgad.data.sources.folder import decode_files
+from sgad.machine.parallel import map_blocks
 from tests.data.builders import jpeg_bytes, run_prepare, write_celeba
 
 COUNTS = {"train": 3, "valid": 1, "test": 2}

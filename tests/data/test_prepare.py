@@ -14,13 +14,13 @@ from click.testing import CliRunner
 
 from sgad.cli.analysing import neurons
 from sgad.data.description import load_description
-from sgad.data.exclusive import exclusive
 from sgad.data.locate import default_dirs, scratch_name, search_dirs
 from sgad.data.manifest import read_manifest
 from sgad.data.prepare import prepare
 from sgad.data.prepared import load_prepared
 from sgad.errors import InputError, RunFailure
-from sgad.runs.files import sha256_of
+from sgad.machine.files import sha256_of
+from sgad.machine.locks import exclusive
 from tests.data.builders import Quiet, describe, run_prepare, write_folder, write_idx
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from sgad.errors import InputError
+from sgad.machine.files import sha256_of
 from sgad.measures.extractors import extract
 from sgad.measures.extractors.classifier import load_classifiers, train_classifiers
 from sgad.measures.files import open_split
-from sgad.runs.files import sha256_of
 from tests.measures.conftest import write_prepared
 
 

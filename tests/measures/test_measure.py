@@ -131,8 +131,8 @@ def test_other_weights_than_the_published_are_never_called_fid(small_inception, 
 
 
 def test_published_weights_are_recognised_by_their_hash(small_inception, digits, tmp_path, monkeypatch):
+    from sgad.machine.files import sha256_of
     from sgad.measures import weights
-    from sgad.runs.files import sha256_of
 
     monkeypatch.setattr(weights, "INCEPTION_SHA256", sha256_of(small_inception))
     np.save(tmp_path / "a.npy", digits[0][:2])

@@ -16,12 +16,12 @@ from sgad.config.compose import resolve_run
 from sgad.config.experiment import ExperimentConfig
 from sgad.config.yaml_files import dump_yaml
 from sgad.errors import InputError
+from sgad.machine.files import sha256_of
 from sgad.reporting import audit as module
 from sgad.reporting.audit import Audit, audit
 from sgad.reporting.collect import collect
 from sgad.reporting.provenance import FILE_NAME, read_provenance, read_rows, trace_lines
 from sgad.reporting.tables import write_tables
-from sgad.runs.files import sha256_of
 from sgad.runs.record import read_record
 
 EXPERIMENT = "results/experiments/fake"

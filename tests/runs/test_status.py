@@ -7,7 +7,7 @@ import pytest
 
 from sgad.cli import main
 from sgad.config.experiment import ExperimentConfig, RunKey
-from sgad.runs.lock import run_lock
+from sgad.runs.lease import run_lock
 from sgad.runs.record import RunRecord
 from sgad.runs.status import LOG_LINES, RunState, experiment_status, format_states
 

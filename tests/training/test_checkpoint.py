@@ -10,8 +10,8 @@ from torch import nn
 
 from sgad.config.compose import resolve
 from sgad.errors import InputError, RunFailure, WriteFailure
+from sgad.machine.files import _umask
 from sgad.models.registry import build_discriminator, build_generator
-from sgad.runs.files import _umask
 from sgad.training import checkpoint as module
 from sgad.training.checkpoint import (
     FOLDER,

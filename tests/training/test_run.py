@@ -424,7 +424,7 @@ def test_a_full_disk_is_not_the_runs_failure(
     words += ["--data", str(digits.parent), "--device", "cpu", "--threads", "1"]
     words += [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
     with monkeypatch.context() as patch:
-        patch.setattr("sgad.runs.files.os.replace", full)
+        patch.setattr("sgad.machine.files.os.replace", full)
         with pytest.raises(SystemExit) as stopped:
             main(words)
     assert stopped.value.code == 1

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sgad.data.events.format import Events, encode_events
 from sgad.data.pixels import Images
-from sgad.runs.files import atomic_write, write_bytes
+from sgad.machine.files import atomic_write, write_bytes
 from sgad.runs.seeds import stream_seed
 
 _DURATION_US = 315_000

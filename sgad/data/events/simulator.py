@@ -19,7 +19,7 @@ from sgad.data.events.format import SENSOR, Events, encode_events
 from sgad.data.pixels import Images
 from sgad.data.prepared import Prepared
 from sgad.errors import InputError
-from sgad.runs.files import write_bytes
+from sgad.machine.files import write_bytes
 from sgad.runs.seeds import stream_seed
 
 SIDE = 28

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from sgad.data.description import DatasetConfig, remedy
-from sgad.data.parallel import map_blocks
 from sgad.data.pixels import Images, decode_image, fit_image, is_image_name
 from sgad.data.sources.base import Labels, RawData, RawSplit, cut_off_test
 from sgad.data.trees import Tree, member_label, read_member
 from sgad.errors import InputError
+from sgad.machine.parallel import map_blocks
 
 _SPLITS = {"train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid",
            "test": "test", "testing": "test"}  # fmt: skip

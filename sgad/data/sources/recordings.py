@@ -9,10 +9,10 @@ import numpy as np
 from sgad.data.description import DatasetConfig, remedy
 from sgad.data.events.format import decode_events
 from sgad.data.events.frames import Frames, frames_of
-from sgad.data.parallel import map_blocks
 from sgad.data.sources.base import Labels, RawData, RawSplit
 from sgad.data.trees import Tree, member_label, read_member
 from sgad.errors import InputError
+from sgad.machine.parallel import map_blocks
 
 #: Where tonic (the folder itself) and spikingjelly (extract, download) keep folders and archives.
 _PLACES = ("", "extract", "download")

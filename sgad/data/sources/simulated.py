@@ -1,31 +1,26 @@
 """Simulated recordings of still images, made on the fly and read back through the real file format."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from sgad.data.description import DatasetConfig, load_description
+from sgad.data.description import DatasetConfig
 from sgad.data.events.format import decode_events, encode_events
 from sgad.data.events.frames import Frames, frames_of
 from sgad.data.events.simulator import SIDE, recording_seed, simulate_recording
-from sgad.data.parallel import map_blocks
 from sgad.data.pixels import Images
-from sgad.data.sources.base import RawData, RawSplit, limited
+from sgad.data.sources.base import RawData, RawSplit
 from sgad.errors import InputError
+from sgad.machine.parallel import map_blocks
 
 _TASK = 128
 _Task = tuple[str, int, Images]
 
 
-def read_simulated(description: DatasetConfig, dirs: Sequence[Path]) -> RawData:
-    """Return recordings of the base data set, which is looked for in the same folders."""
-    from sgad.data.locate import locate  # which asks for this source in turn
-
-    base = load_description(str(description.base))
-    data = limited(locate(base, dirs), description)
+def read_simulated(description: DatasetConfig, base: DatasetConfig, data: RawData) -> RawData:
+    """Recordings of the images `data` of the data set `base`, one for each image."""
     splits = {name: _split(name, split, data, description) for name, split in data.splits.items()}
     note = f"simulated recordings of {base.title} from {data.root}"
     return replace(data, splits=splits, notes=(*data.notes, note))

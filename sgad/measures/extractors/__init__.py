@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sgad.machine.facts import free_memory
+from sgad.machine.progress import Progress
 from sgad.measures.images import Bytes, ImageSet
-from sgad.runs.progress import Progress
-from sgad.runs.provenance import free_memory
 
 Floats = NDArray[np.float32]
 

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import InputError
+from sgad.machine.files import atomic_write, sha256_of
+from sgad.machine.progress import Progress
 from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.extractors.classifier import empty_network, initialise
 from sgad.measures.files import open_split
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView
-from sgad.runs.files import atomic_write, sha256_of
-from sgad.runs.progress import Progress
 
 #: The published protocol.
 BATCH = 256

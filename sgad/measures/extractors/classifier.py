@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import InputError, RunFailure
+from sgad.machine.files import atomic_write, read_json, sha256_of, write_json
+from sgad.machine.progress import Progress
 from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.files import open_labels, open_split, reference_split
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView, ImageSet
-from sgad.runs.files import atomic_write, read_json, sha256_of, write_json
-from sgad.runs.progress import Progress
 
 RECORD = "classifier.json"
 ARCHITECTURE = "conv3x3-16, pool, conv3x3-32, pool, average to 7x7, linear 64, ReLU, linear"

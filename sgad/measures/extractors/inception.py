@@ -17,11 +17,11 @@ from torch.nn import functional
 from torchvision.models import inception as torchvision_inception
 
 from sgad.errors import InputError
+from sgad.machine.files import sha256_of
 from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.extractors.autoencoder import read_state
 from sgad.measures.extractors.classifier import empty_network
 from sgad.measures.images import Bytes, to_uint8_rgb
-from sgad.runs.files import sha256_of
 
 SIZE = 299
 FEATURES = 2048

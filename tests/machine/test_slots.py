@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sgad.runs.devices import claimed_device, lock_folder, visible_devices
+from sgad.machine.slots import claimed_device, lock_folder, visible_devices
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sgad.runs.devices import claimed_device
+from sgad.machine.slots import claimed_device
 with claimed_device(["0", "1"], Path(sys.argv[1])) as position:
     print(position, flush=True)
     time.sleep(60)

@@ -1,9 +1,9 @@
 import subprocess
 import sys
 
-from sgad.runs.provenance import peak_memory_mb
+from sgad.machine.facts import peak_memory_mb
 
-CHILD = "from sgad.runs.provenance import peak_memory_mb; print(peak_memory_mb())"
+CHILD = "from sgad.machine.facts import peak_memory_mb; print(peak_memory_mb())"
 
 
 def test_peak_memory_counts_this_process_and_not_the_one_that_started_it():

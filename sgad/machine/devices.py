@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import torch
 
 from sgad.errors import InputError
-from sgad.runs.devices import claimed_device, lock_folder, visible_devices
-from sgad.runs.provenance import usable_cores
-from sgad.snn.process import keep_pages
+from sgad.machine.facts import usable_cores
+from sgad.machine.memory import keep_pages
+from sgad.machine.slots import claimed_device, lock_folder, visible_devices
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sgad.errors import InputError, RunFailure
-from sgad.runs.files import atomic_write, read_json, sha256_of, write_json, write_npz
+from sgad.machine.files import atomic_write, read_json, sha256_of, write_json, write_npz
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

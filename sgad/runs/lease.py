@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sgad.errors import RunFailure, TakenOver
-from sgad.runs.files import write_failure
+from sgad.machine.files import write_failure
 
 FILE_NAME = ".lock"
 #: Seconds between two signs of life, and without one until a holder on another machine counts as dead.

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from sgad.errors import RunFailure, TakenOver, WriteFailure
-from sgad.runs import lock
-from sgad.runs.lock import is_locked, refuse_if_taken_over, run_lock
+from sgad.runs import lease
+from sgad.runs.lease import is_locked, refuse_if_taken_over, run_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from sgad.runs.lock import run_lock
+from sgad.runs.lease import run_lock
 with run_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -85,7 +85,7 @@ def test_a_holder_on_another_machine_is_waited_for_while_it_shows_life(tmp_path:
 
 
 def test_the_holder_shows_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "BEAT", 0.05)
+    monkeypatch.setattr(lease, "BEAT", 0.05)
     with run_lock(tmp_path):
         os.utime(tmp_path / ".lock", (0, 0))
         deadline = time.monotonic() + 5
@@ -110,7 +110,7 @@ def test_a_file_system_without_locks_still_keeps_two_apart(tmp_path: Path, monke
     def flock(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    monkeypatch.setattr(lease.fcntl, "flock", flock)
     (tmp_path / ".lock").write_text(ELSEWHERE)
     with pytest.raises(RunFailure, match="another-machine"), run_lock(tmp_path, lambda text: None, wait=0.3, lease=5):
         raise AssertionError("two machines in one folder")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sgad import __version__
+from sgad._version import __version__
 from sgad.errors import RunFailure
-from sgad.runs.progress import Progress
+from sgad.machine.progress import Progress
 
 _CHUNK = 2**18
 _TIMEOUT = 30.0

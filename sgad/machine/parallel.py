@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from sgad.runs.provenance import usable_cores
+from sgad.machine.facts import usable_cores
 
 Task = TypeVar("Task")
 Block = TypeVar("Block")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sgad.compute import choose_device, held_device
 from sgad.errors import InputError
+from sgad.machine.devices import choose_device, held_device
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sgad.runs.progress import Progress
+from sgad.machine.progress import Progress
 
 
 def test_lines_say_how_much_is_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
