@@ -21,8 +21,8 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import Timing, as_json, describe, machine, table
-from sgad.measures.frechet import frechet_distance, frechet_distance_of_features, root_trace
-from sgad.measures.moments import Moments, moments_of
+from sgad.measures.mathematics.frechet import frechet_distance, frechet_distance_of_features, root_trace
+from sgad.measures.mathematics.moments import Moments, moments_of
 
 #: A method is repeated until it has had this many CPU seconds, at most five times.
 ENOUGH_SECONDS, MOST_REPEATS = 15.0, 5

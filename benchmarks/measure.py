@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.common import as_json, describe, machine, table
 from sgad.measures.extractors.inception import FidInception, prepare_input
-from sgad.measures.measure import measure_to_file
+from sgad.measures.stage import measure_to_file
 
 SIZE = 32
 

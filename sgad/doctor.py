@@ -70,7 +70,7 @@ def _accelerator() -> str:
 
 
 def _weights() -> str:
-    from sgad.measures.weights import find_inception_weights
+    from sgad.measures.extractors.weights import find_inception_weights
 
     found = find_inception_weights()
     return f"Inception weights: {found}" if found else "Inception weights: absent; `sgad doctor --download-weights`"

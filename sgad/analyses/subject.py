@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sgad.measures.files import open_split
 from sgad.measures.images import ImageSet as StoredImages
+from sgad.measures.readers import open_split
 from sgad.models.generators import Generated, can_keep_steps
 from sgad.models.registry import load_discriminator, load_generator
 from sgad.sampling import BATCH, Statistics, latents, prepare_generator

@@ -10,10 +10,10 @@ from scipy.stats import wasserstein_distance
 
 from sgad.analyses.findings import Finding, missing
 from sgad.images import to_bytes
-from sgad.measures.extractors import Extractor, extract
-from sgad.measures.frechet import frechet_distance_of_features
+from sgad.measures.extractors.features import Extractor, extract
+from sgad.measures.extractors.networks import Missing, Sources, load_network
 from sgad.measures.images import images_of_array
-from sgad.measures.networks import Missing, Sources, load_network
+from sgad.measures.mathematics.frechet import frechet_distance_of_features
 from sgad.measures.passes import protocol_text
 
 Floats = NDArray[np.float32]

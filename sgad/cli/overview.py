@@ -70,7 +70,7 @@ def doctor(
     from sgad.doctor import diagnose, estimate_experiment
 
     if download_weights:
-        from sgad.measures.weights import download_weights as fetch
+        from sgad.measures.extractors.weights import download_weights as fetch
 
         click.echo(f"weights: {fetch(weights_folder)}")
         return

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from sgad.machine.files import write_json
-from sgad.measures.files import open_split, reference_split
+from sgad.measures.comparing import measure_images
+from sgad.measures.extractors.networks import Sources
 from sgad.measures.images import EventView, ImageSet, Indices
-from sgad.measures.measure import measure
-from sgad.measures.networks import Sources
 from sgad.measures.passes import Options
 from sgad.measures.plan import NEAREST
+from sgad.measures.readers import open_split, reference_split
 
 NOISE_SEED = 20230522
 
@@ -60,7 +60,7 @@ def baselines(
     }
     document: dict[str, Any] = {"metrics": []}
     for model, images in models.items():
-        found = measure(
+        found = measure_images(
             images,
             reference,
             wanted,

@@ -7,7 +7,6 @@ bytes, so real images are measured as bytes, too.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -217,24 +216,6 @@ def _layout(shape: tuple[int, ...], name: str) -> tuple[tuple[int, ...], Callabl
     raise InputError(
         f"{name} has shape {shape}; images are (N, H, W), (N, C, H, W) or (N, H, W, 3), events (N, T, C, H, W)"
     )
-
-
-def open_images(path: Path | str, value_range: ValueRange | None = None) -> ImageSet:
-    """Open a folder of images, a prepared data set (its reference split), a run folder, .npz or .npy.
-
-    Raises
-    ------
-    InputError
-        One sentence that names the file, for anything that is not a set of equal images.
-    """
-    from sgad.measures.files import open_file, open_folder
-
-    path = Path(path)
-    if path.is_dir():
-        return open_folder(path, value_range)
-    if not path.exists():
-        raise InputError(f"{path} does not exist; give a folder of images, an .npz or an .npy file")
-    return open_file(path, value_range)
 
 
 def as_channels(images: ImageSet, channels: int) -> ImageSet:

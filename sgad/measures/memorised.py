@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from sgad.measures.images import EVENT_VIEWS, EventView, ImageSet
-from sgad.measures.neighbours import memorisation, nearest_distances
+from sgad.measures.mathematics.neighbours import memorisation, nearest_distances
 from sgad.measures.plan import NEAREST
 from sgad.measures.quantities import Estimate
 from sgad.measures.rows import Row, computed_row, empty_row

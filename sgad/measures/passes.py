@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from sgad.errors import InputError
-from sgad.measures.cache import cache_key, load_features, store_features
-from sgad.measures.extractors import Extractor, Features, extract, short_hash
+from sgad.measures.extractors.cache import cache_key, load_features, store_features
+from sgad.measures.extractors.features import Extractor, Features, extract, short_hash
+from sgad.measures.extractors.networks import Sources
+from sgad.measures.extractors.weights import is_published
 from sgad.measures.images import EVENT_VIEWS, EventView, ImageSet
-from sgad.measures.networks import Sources
 from sgad.measures.plan import Wanted
-from sgad.measures.weights import is_published
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from sgad.measures.extractors import Features
-from sgad.measures.frechet import frechet_distance_of_features, frechet_infinity
-from sgad.measures.inception_score import inception_score
-from sgad.measures.kernel import kernel_distance, kernel_distance_subsets
-from sgad.measures.moments import moments_of
-from sgad.measures.neighbours import Neighbourhoods, neighbourhood_scores
+from sgad.measures.extractors.features import Features
+from sgad.measures.mathematics.frechet import frechet_distance_of_features, frechet_infinity
+from sgad.measures.mathematics.inception_score import inception_score
+from sgad.measures.mathematics.kernel import kernel_distance, kernel_distance_subsets
+from sgad.measures.mathematics.moments import moments_of
+from sgad.measures.mathematics.neighbours import Neighbourhoods, neighbourhood_scores
 
 #: Chunks of the score: ten for Inception, as everywhere; one for ten-class scores, which chunks only bias.
 INCEPTION_CHUNKS = 10

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sgad.measures.networks import Missing
+from sgad.measures.extractors.networks import Missing
 from sgad.measures.plan import Wanted
 from sgad.measures.quantities import Estimate
 

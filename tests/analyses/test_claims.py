@@ -10,7 +10,7 @@ from sgad.analyses.findings import Finding, missing, write_findings
 from sgad.analyses.latent_space import class_balance, interpolate, nearest_indices, path_lengths
 from sgad.analyses.temporal_gap import share_findings, step_changes, temporal_gap
 from sgad.analyses.yardsticks import ImageSet, Yardsticks, pixel_distance, pixel_histogram
-from sgad.measures.extractors import Extractor
+from sgad.measures.extractors.features import Extractor
 from sgad.measures.images import images_of_array
 
 

@@ -26,7 +26,7 @@ from sgad.config.validation import validated
 from sgad.config.yaml_files import dump_yaml
 from sgad.data.prepared import load_prepared
 from sgad.errors import InputError, SgadError
-from sgad.measures.images import open_images
+from sgad.measures.readers import open_images
 from sgad.reporting.audit import audit
 from sgad.reporting.collect import collect
 from sgad.reporting.page import build_page

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 
 from sgad.errors import InputError
-from sgad.measures.extractors import extract
 from sgad.measures.extractors.autoencoder import Encoder, load_own, load_published, scaled, train_autoencoder
-from sgad.measures.frechet import frechet_distance
+from sgad.measures.extractors.features import extract
 from sgad.measures.images import images_of_array
-from sgad.measures.moments import moments_of
+from sgad.measures.mathematics.frechet import frechet_distance
+from sgad.measures.mathematics.moments import moments_of
 from tests.measures.conftest import write_prepared
 
 
@@ -134,7 +134,7 @@ def test_the_wrong_number_of_channels_is_refused(random_encoder):
 
 
 def test_our_own_learns_and_tells_noise_from_digits(digits_folder, tmp_path, random):
-    from sgad.measures.files import open_split
+    from sgad.measures.readers import open_split
 
     record = train_autoencoder(digits_folder, tmp_path, epochs=2)
     assert record["loss"] < 0.2

@@ -7,9 +7,9 @@ import pytest
 
 from sgad.errors import InputError
 from sgad.measures.images import (
-    open_images,
     require_comparable,
 )
+from sgad.measures.readers import open_images
 from tests.measures.broken import BROKEN
 
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sgad.measures.cache import cache_key, load_features, store_features
-from sgad.measures.extractors import Extractor, Features
+from sgad.measures.extractors.cache import cache_key, load_features, store_features
+from sgad.measures.extractors.features import Extractor, Features
 
 
 @pytest.fixture

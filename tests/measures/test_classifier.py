@@ -6,9 +6,9 @@ import torch
 
 from sgad.errors import InputError
 from sgad.machine.files import sha256_of
-from sgad.measures.extractors import extract
 from sgad.measures.extractors.classifier import load_classifiers, train_classifiers
-from sgad.measures.files import open_split
+from sgad.measures.extractors.features import extract
+from sgad.measures.readers import open_split
 from tests.measures.conftest import write_prepared
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from sgad.measures.frechet import (
+from sgad.measures.mathematics.frechet import (
     factor,
     frechet_distance,
     frechet_distance_of_features,
     frechet_infinity,
     root_trace,
 )
-from sgad.measures.moments import moments_of
+from sgad.measures.mathematics.moments import moments_of
 
 
 def _rotation(random, d):

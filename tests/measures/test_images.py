@@ -5,15 +5,14 @@ import pytest
 from PIL import Image
 
 from sgad.errors import InputError
-from sgad.measures.files import open_split
 from sgad.measures.images import (
     as_channels,
     images_of_array,
-    open_images,
     require_comparable,
     to_uint8,
     to_uint8_rgb,
 )
+from sgad.measures.readers import open_images, open_split
 from tests.measures.broken import grey_images, save_folder
 
 

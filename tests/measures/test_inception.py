@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sgad.errors import InputError
-from sgad.measures.extractors import extract
+from sgad.measures.extractors.features import extract
 from sgad.measures.extractors.inception import (
     load_inception,
     prepare_input,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgad.measures.inception_score import inception_score, log_softmax
+from sgad.measures.mathematics.inception_score import inception_score, log_softmax
 
 
 def test_certain_and_even_predictions_give_the_number_of_classes():

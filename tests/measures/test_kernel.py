@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgad.measures.kernel import kernel_distance, kernel_distance_subsets
+from sgad.measures.mathematics.kernel import kernel_distance, kernel_distance_subsets
 
 
 def _brute_force(x, y):
@@ -34,7 +34,7 @@ def test_value_and_error_are_the_definition(random, m, n, d):
 def test_blocks_do_not_matter(random, monkeypatch):
     x, y = random.normal(size=(50, 4)), random.normal(size=(70, 4))
     whole = kernel_distance(x, y)
-    monkeypatch.setattr("sgad.measures.kernel.BLOCK_ROWS", 7)
+    monkeypatch.setattr("sgad.measures.mathematics.kernel.BLOCK_ROWS", 7)
     assert kernel_distance(x, y).value == pytest.approx(whole.value, rel=1e-12)
 
 

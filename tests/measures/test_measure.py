@@ -10,12 +10,13 @@ import pytest
 
 from sgad.errors import InputError
 from sgad.measures.baselines import baselines, baselines_to_file, noise_images
-from sgad.measures.extractors import Extractor
-from sgad.measures.files import open_split
-from sgad.measures.images import images_of_array, open_images
-from sgad.measures.measure import measure, measure_to_file
-from sgad.measures.networks import Sources, identify_weights
+from sgad.measures.comparing import measure_images
+from sgad.measures.extractors.features import Extractor
+from sgad.measures.extractors.networks import Sources, identify_weights
+from sgad.measures.images import images_of_array
 from sgad.measures.passes import Options
+from sgad.measures.readers import open_images, open_split
+from sgad.measures.stage import measure_to_file
 from tests.measures.conftest import write_prepared
 
 ROW = {"metric", "value", "low", "high", "n", "protocol", "status", "details"}
@@ -63,7 +64,7 @@ def test_few_images_are_flagged(samples, trained_digits, tmp_path):
     details = _by_metric(measure_to_file(samples, trained_digits, ["cfd"], tmp_path / "m.json"))["cfd"]["details"]
     assert not details["rank_deficient"]
     assert "biased" in details["warning"]
-    few = measure(
+    few = measure_images(
         images_of_array(np.load(samples)["images"][:40]),
         open_split(trained_digits),
         ["cfd"],
@@ -76,7 +77,7 @@ def test_real_images_are_nearer_than_noise(samples, trained_digits):
     options = Options(Sources(trained_digits))
     reference = open_split(trained_digits)
     real, noise = (
-        _by_metric(measure(images, reference, CLASSIFIER, options=options))
+        _by_metric(measure_images(images, reference, CLASSIFIER, options=options))
         for images in (images_of_array(np.load(samples)["images"]), noise_images((1, 28, 28), 250))
     )
     assert real["cfd"]["value"] < 0.2 * noise["cfd"]["value"]
@@ -132,7 +133,7 @@ def test_other_weights_than_the_published_are_never_called_fid(small_inception, 
 
 def test_published_weights_are_recognised_by_their_hash(small_inception, digits, tmp_path, monkeypatch):
     from sgad.machine.files import sha256_of
-    from sgad.measures import weights
+    from sgad.measures.extractors import weights
 
     monkeypatch.setattr(weights, "INCEPTION_SHA256", sha256_of(small_inception))
     np.save(tmp_path / "a.npy", digits[0][:2])
@@ -158,9 +159,9 @@ def test_the_reference_is_seen_once_and_then_taken_from_the_cache(trained_digits
     monkeypatch.setattr(module, "extract", counted)
     options = Options(Sources(trained_digits), cache=tmp_path / "cache")
     images = images_of_array(digits[0][:20, :, 2:30, 2:30], name="generated")
-    first = measure(images, open_split(trained_digits), CLASSIFIER, options=options)
+    first = measure_images(images, open_split(trained_digits), CLASSIFIER, options=options)
     assert len(calls) == 6
-    again = measure(images, open_split(trained_digits), CLASSIFIER, options=options)
+    again = measure_images(images, open_split(trained_digits), CLASSIFIER, options=options)
     assert calls[6:] == ["generated"] * 3
     assert again == first
 
@@ -168,12 +169,12 @@ def test_the_reference_is_seen_once_and_then_taken_from_the_cache(trained_digits
 def test_a_damaged_cache_entry_is_computed_again(trained_digits, digits, tmp_path):
     options = Options(Sources(trained_digits), cache=tmp_path / "cache")
     images = images_of_array(digits[0][:20, :, 2:30, 2:30])
-    first = measure(images, open_split(trained_digits), ["cfd"], options=options)
+    first = measure_images(images, open_split(trained_digits), ["cfd"], options=options)
     for file in (tmp_path / "cache").iterdir():
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 255
         file.write_bytes(bytes(content))
-    assert measure(images, open_split(trained_digits), ["cfd"], options=options) == first
+    assert measure_images(images, open_split(trained_digits), ["cfd"], options=options) == first
 
 
 def test_black_images_under_an_old_name_get_no_old_value(trained_digits, tmp_path, digits):
@@ -194,7 +195,9 @@ def test_a_failed_run_gets_rows_that_say_why(tmp_path, trained_digits):
 
 def test_a_collapsed_generator_is_measured(trained_digits):
     black = images_of_array(np.zeros((60, 1, 28, 28), np.uint8))
-    rows = _by_metric(measure(black, open_split(trained_digits), CLASSIFIER, options=Options(Sources(trained_digits))))
+    rows = _by_metric(
+        measure_images(black, open_split(trained_digits), CLASSIFIER, options=Options(Sources(trained_digits)))
+    )
     assert all(np.isfinite(row["value"]) for row in rows.values())
     assert rows["ccs"]["value"] == pytest.approx(1, abs=1e-6)
     assert rows["recall_classifier"]["value"] == 0
@@ -212,19 +215,19 @@ def test_fad_fsvae_wants_exactly_its_number_of_images(tmp_path, random, digits):
     reference, fewer = images_of_array(digits[0][:310]), images_of_array(digits[0][:300])
     options = Options(Sources(fsvae=tmp_path / "fashion_64.safetensors"))
     # As many as the reference has are cut into the same batches on both sides.
-    same = _by_metric(measure(reference, reference, ["fad"], options=options))
+    same = _by_metric(measure_images(reference, reference, ["fad"], options=options))
     assert same["fad_fsvae"]["value"] == pytest.approx(0, abs=1e-6)
-    short = _by_metric(measure(fewer, reference, ["fad"], options=options))
+    short = _by_metric(measure_images(fewer, reference, ["fad"], options=options))
     assert short["fad_fsvae"]["status"] == "not computed: needs 5120 generated images, has 300"
     assert short["fad_fsvae"]["details"]["remedy"] == "sgad sample DIR --num 5120"
     assert short["fad_eval"]["status"] == "computed"
     assert short["fad_fsvae"]["n"] == 0
     many = images_of_array(random.integers(0, 256, (5300, 1, 32, 32), np.uint8))
-    full = _by_metric(measure(many, reference, ["fad"], options=options))
+    full = _by_metric(measure_images(many, reference, ["fad"], options=options))
     assert full["fad_fsvae"]["n"] == 5120
     assert full["fad_eval"]["n"] == 5300
     assert "training mode, batches of 256" in full["fad_fsvae"]["protocol"]
-    drawn = _by_metric(measure(many, reference, ["fad_fsvae"], options=replace(options, draws=2)))
+    drawn = _by_metric(measure_images(many, reference, ["fad_fsvae"], options=replace(options, draws=2)))
     assert drawn["fad_fsvae"]["status"] == "not computed: needs 10240 generated images, has 5300"
 
 
@@ -289,7 +292,9 @@ def test_draws_give_an_interval_over_latents(samples, trained_digits, tmp_path):
     options = Options(Sources(trained_digits))
     for name, row in _by_metric(document).items():
         each = [
-            _by_metric(measure(images.subset(np.arange(start, start + 83)), reference, [name], options=options))[name]
+            _by_metric(measure_images(images.subset(np.arange(start, start + 83)), reference, [name], options=options))[
+                name
+            ]
             for start in (0, 83, 166)
         ]
         values = np.array([part["value"] for part in each])
@@ -313,12 +318,14 @@ def test_float_tensors_have_a_declared_range(digits, trained_digits):
     bytes_ = digits[0][:60, :, 2:30, 2:30]
     floats = torch.from_numpy(bytes_).float() / 255
     options = Options(Sources(trained_digits))
-    (exact,) = measure(bytes_, open_split(trained_digits), ["cfd"], options=options)["metrics"]
-    (same,) = measure(floats, open_split(trained_digits), ["cfd"], value_range="unit", options=options)["metrics"]
+    (exact,) = measure_images(bytes_, open_split(trained_digits), ["cfd"], options=options)["metrics"]
+    (same,) = measure_images(floats, open_split(trained_digits), ["cfd"], value_range="unit", options=options)[
+        "metrics"
+    ]
     # Not bit for bit: a convolution may take another order for another layout in memory.
     assert same["value"] == pytest.approx(exact["value"], rel=1e-6)
     with pytest.raises(InputError, match="declare their range"):
-        measure(floats, open_split(trained_digits), ["cfd"], options=options)
+        measure_images(floats, open_split(trained_digits), ["cfd"], options=options)
 
 
 def test_unlabelled_data_point_to_the_autoencoder(tmp_path, digits):
@@ -375,16 +382,20 @@ def test_noise_does_not_depend_on_the_order_of_reading():
 
 
 def test_the_mathematics_and_the_stage_need_no_torch():
-    modules = "frechet, kernel, moments, neighbours, inception_score, images, plan, weights, cache, measure, baselines"
-    code = f"from sgad.measures import {modules}\nimport sys\nassert 'torch' not in sys.modules"
+    modules = "frechet, images, plan, stage, baselines, readers, reference"
+    mathematics = "frechet, kernel, moments, neighbours, inception_score"
+    code = (
+        f"from sgad.measures import {modules}\nfrom sgad.measures.mathematics import {mathematics}\n"
+        "from sgad.measures.extractors import weights, cache\nimport sys\nassert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_published_statistics_can_be_the_reference(tmp_path, trained_digits, digits):
-    from sgad.measures.extractors import extract
     from sgad.measures.extractors.classifier import load_classifiers
-    from sgad.measures.moments import moments_of
+    from sgad.measures.extractors.features import extract
+    from sgad.measures.mathematics.moments import moments_of
 
     images = digits[0][:200, :, 2:30, 2:30]
     np.save(tmp_path / "a.npy", images)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgad.measures.moments import RunningMoments, moments_of, moments_of_blocks
+from sgad.measures.mathematics.moments import RunningMoments, moments_of, moments_of_blocks
 
 
 @pytest.mark.parametrize("n", [2, 3, 100, 5000])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sgad.measures.neighbours import (
+from sgad.measures.mathematics.neighbours import (
     memorisation,
     nearest_distances,
     neighbourhood_scores,
@@ -74,7 +74,7 @@ def test_blocks_order_and_rotation_do_not_matter(random, monkeypatch):
     fake, real = random.normal(0.5, 1, (40, 4)), random.normal(size=(50, 4))
     q = np.linalg.qr(random.normal(size=(4, 4)))[0]
     expected = neighbourhood_scores(fake, real)
-    monkeypatch.setattr("sgad.measures.neighbours.BLOCK_ROWS", 9)
+    monkeypatch.setattr("sgad.measures.mathematics.neighbours.BLOCK_ROWS", 9)
     assert neighbourhood_scores(random.permutation(fake), random.permutation(real)) == expected
     assert neighbourhood_scores(fake @ q, real @ q) == expected
 

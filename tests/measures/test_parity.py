@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sgad.measures.measure import measure_to_file
+from sgad.measures.stage import measure_to_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

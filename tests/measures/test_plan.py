@@ -1,7 +1,7 @@
 import pytest
 
 from sgad.errors import InputError
-from sgad.measures.extractors import Extractor
+from sgad.measures.extractors.features import Extractor
 from sgad.measures.passes import metric_names
 from sgad.measures.plan import INCEPTION, KNOWN, plan
 from sgad.names import METRICS, metric_info

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sgad.errors import InputError, RunFailure
-from sgad.measures import weights
-from sgad.measures.weights import INCEPTION_NAMES, download_weights, find_inception_weights
+from sgad.measures.extractors import weights
+from sgad.measures.extractors.weights import INCEPTION_NAMES, download_weights, find_inception_weights
 
 CONTENT = bytes(range(256)) * 8192
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -6,8 +6,6 @@ batch of 256 is normalised by itself: shifts that a whole batch shares vanish. `
 comparison with papers; `fad_eval` the same network in evaluation mode.
 """
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -16,35 +14,22 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import InputError
 from sgad.machine.files import atomic_write, sha256_of
 from sgad.machine.progress import Progress
-from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
-from sgad.measures.extractors.classifier import empty_network, initialise
-from sgad.measures.files import open_split
+from sgad.measures.extractors.building import empty_network, initialise, read_state
+from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView
+from sgad.measures.readers import open_split
 
 #: The published protocol.
 BATCH = 256
 #: Start and end of the SHA-256 of released checkpoints.
 PUBLISHED_PTH = {"fashion_64.pth": ("234f4335d9da", "89e8")}
-#: What torch and safetensors raise on files that are damaged or something else.
-UNREADABLE = (
-    SafetensorError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    LookupError,
-    ImportError,
-    AttributeError,
-    TypeError,
-)
 OWN = "autoencoder.safetensors"
 OWN_IMAGES_SEEN = 40_000
 OWN_TRAINING_IMAGES = 20_000
@@ -141,39 +126,6 @@ def load_published(path: Path | str, *, train_mode: bool, device: str = "cpu") -
         largest_batch=BATCH,
         fixed_batch=BATCH if train_mode else None,
     )
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a .safetensors or a .pth, the latter loaded as weights only: no code of it runs.
-
-    Raises
-    ------
-    InputError
-        If the file is absent, damaged, or holds anything but tensors.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        with warnings.catch_warnings():
-            # torch wonders aloud at pickles that it did not write; what they hold is judged here.
-            warnings.simplefilter("ignore", UserWarning)
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; give the path of the weights") from error
-    except pickle.UnpicklingError as error:
-        raise InputError(f"{path} holds more than weights and is not loaded; give the published .pth") from error
-    except UNREADABLE as error:
-        raise InputError(f"{path} is not a readable weights file; give the published .pth or a .safetensors") from error
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping):
-        raise InputError(f"{path} holds no weights by name; give the published .pth or a .safetensors")
-    return dict(content)
-
-
-def weight_names(path: Path) -> frozenset[str]:
-    """Return the names of the tensors in a weights file."""
-    return frozenset(read_state(path))
 
 
 def _encoder_of(state: Mapping[str, Tensor], path: Path) -> tuple[nn.Module, tuple[int, int]]:

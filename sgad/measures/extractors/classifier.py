@@ -22,9 +22,10 @@ from torch.nn import functional
 from sgad.errors import InputError, RunFailure
 from sgad.machine.files import atomic_write, read_json, sha256_of, write_json
 from sgad.machine.progress import Progress
-from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
-from sgad.measures.files import open_labels, open_split, reference_split
+from sgad.measures.extractors.building import empty_network, initialise
+from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView, ImageSet
+from sgad.measures.readers import open_labels, open_split, reference_split
 
 RECORD = "classifier.json"
 ARCHITECTURE = "conv3x3-16, pool, conv3x3-32, pool, average to 7x7, linear 64, ReLU, linear"
@@ -55,23 +56,6 @@ class SmallClassifier(nn.Module):
         x = functional.adaptive_avg_pool2d(x, 7)
         features = self.features(x.flatten(1))
         return features, self.classes(functional.relu(features))
-
-
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw torch's own default initialisation of convolutions and linear layers from `generator` alone."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
-            if module.bias is not None:
-                bound = 1 / math.sqrt(module.weight[0].numel())
-                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
-
-
-def empty_network(build: type[nn.Module], *sizes: int) -> nn.Module:
-    """Build a network without drawing from the global generator: its weights are set right after."""
-    with torch.device("meta"):
-        network = build(*sizes)
-    return network.to_empty(device="cpu")
 
 
 @dataclass(frozen=True)

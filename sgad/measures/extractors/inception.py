@@ -18,9 +18,8 @@ from torchvision.models import inception as torchvision_inception
 
 from sgad.errors import InputError
 from sgad.machine.files import sha256_of
-from sgad.measures.extractors import Extractor, Floats, as_numpy, short_hash
-from sgad.measures.extractors.autoencoder import read_state
-from sgad.measures.extractors.classifier import empty_network
+from sgad.measures.extractors.building import empty_network, read_state
+from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.images import Bytes, to_uint8_rgb
 
 SIZE = 299

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgad.measures.moments import Array
+from sgad.measures.mathematics.moments import Array
 
 #: Rows of the kernel matrix held at a time.
 BLOCK_ROWS = 1024

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgad.errors import SgadError
 from sgad.machine.files import write_npz
-from sgad.measures.extractors import Extractor, Features
+from sgad.measures.extractors.features import Extractor, Features
 
 #: Raised when the way from pixels to features changes without its protocol text changing.
 FORMAT = 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgad.measures.moments import Array
+from sgad.measures.mathematics.moments import Array
 
 BLOCK_ROWS = 1024
 

@@ -1,4 +1,4 @@
-"""Readers behind `images.open_images`: image folders, archives of arrays, prepared data sets."""
+"""Images of others: image folders, archives of arrays, prepared data sets."""
 
 import zipfile
 from pathlib import Path
@@ -17,6 +17,22 @@ from sgad.measures.images import Bytes, ImageSet, Indices, ValueRange, images_of
 KEYS = ("images", "frames", "samples", "x", "arr_0")
 GREY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
+
+
+def open_images(path: Path | str, value_range: ValueRange | None = None) -> ImageSet:
+    """Open a folder of images, a prepared data set (its reference split), a run folder, .npz or .npy.
+
+    Raises
+    ------
+    InputError
+        One sentence that names the file, for anything that is not a set of equal images.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return open_folder(path, value_range)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a folder of images, an .npz or an .npy file")
+    return open_file(path, value_range)
 
 
 def open_folder(folder: Path, value_range: ValueRange | None = None) -> ImageSet:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sgad.errors import InputError
-from sgad.measures.extractors import Extractor
+from sgad.measures.extractors.features import Extractor
+from sgad.measures.extractors.weights import DOWNLOAD_COMMAND, checkpoint_folder, find_inception_weights
 from sgad.measures.images import EventView
 from sgad.measures.plan import INCEPTION
-from sgad.measures.weights import DOWNLOAD_COMMAND, checkpoint_folder, find_inception_weights
 
 #: Name of the published autoencoder of each data set, looked for in torch's folder and in $SGAD_FAD_DIR.
 FSVAE_NAMES = {
@@ -140,7 +140,7 @@ def identify_weights(path: Path) -> str:
         raise InputError(f"{path} does not exist; give the path of a weights file")
     if path.name == "autoencoder.safetensors":
         return "own"
-    from sgad.measures.extractors.autoencoder import weight_names
+    from sgad.measures.extractors.building import weight_names
 
     names = weight_names(path)
     if any(name.endswith("latent_layer.weight") for name in names):

@@ -1,0 +1,179 @@
+"""Generated images against a reference: one pass through each feature network, a row for each metric."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sgad.errors import InputError
+from sgad.measures.extractors.networks import Missing, load_network
+from sgad.measures.images import EventView, ImageSet, ValueRange, as_channels, images_of_array, require_comparable
+from sgad.measures.memorised import nearest_row
+from sgad.measures.passes import Options, features_of, metric_names, protocol_text
+from sgad.measures.plan import NEAREST, Wanted, plan
+from sgad.measures.quantities import combine, over_draws
+from sgad.measures.reference import Comparable, ImageReference, Reference, StatisticsReference
+from sgad.measures.rows import Row, computed_row, empty_row, missing_row
+
+#: The published protocol of fad_fsvae: 20 batches of 256 generated images.
+FSVAE_GENERATED = 5120
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """The images of one measurement, event clips already as still images, and what they are compared with."""
+
+    samples: ImageSet
+    samples_hash: str
+    reference: Reference
+    training: ImageSet | None = None
+    samples_are_training: bool = False
+    #: How event clips became these images; None if they were images all along.
+    event_view: EventView | None = None
+
+
+def measure_images(
+    samples: Any,
+    reference: Any,
+    measures: Sequence[str],
+    *,
+    extractor: str | None = None,
+    protocol: str = "clean",
+    value_range: ValueRange | None = None,
+    training: ImageSet | None = None,
+    samples_are_training: bool = False,
+    options: Options | None = None,
+) -> dict[str, Any]:
+    """Compare generated images with a reference: the content of metrics.json.
+
+    `samples` and `reference` are image sets (`open_images`), or arrays and tensors (N, C, H, W): uint8, or floats of the
+    declared `value_range`; the reference may also be statistics (`read_statistics`). One pass through each network gives
+    all its quantities. What cannot be computed here becomes a row without value that says why and what fixes it.
+    `training` is needed for `nearest_neighbour` only.
+
+    Raises
+    ------
+    InputError
+        If a measure is unknown or the images cannot be compared.
+    """
+    options = options or Options()
+    wanted = plan(measures, extractor, protocol)
+    generated = _as_set(samples, value_range, "samples")
+    known = reference if isinstance(reference, StatisticsReference) else _as_set(reference, value_range, "reference")
+    sets = _sets(generated, known, training, options.event_view, samples_are_training)
+    if options.draws > 1 and len(sets.samples) < 2 * options.draws:
+        raise InputError(
+            f"{sets.samples.name} has {len(sets.samples)} images, too few for {options.draws} draws of at least 2;"
+            " draw more images or ask for fewer draws"
+        )
+    rows: dict[str, Row] = {}
+    for network in dict.fromkeys(item.network for item in wanted):
+        items = [item for item in wanted if item.network == network]
+        rows |= _rows_of_network(network, items, sets, options)
+    return {
+        "samples": {"path": sets.samples.name, "sha256": sets.samples_hash, "n": len(sets.samples)},
+        "reference": sets.reference.document() | {"split": options.split},
+        "metrics": [rows[item.metric] for item in wanted],
+    }
+
+
+def _as_set(images: Any, value_range: ValueRange | None, name: str) -> ImageSet:
+    return images if isinstance(images, ImageSet) else images_of_array(images, value_range, name)
+
+
+def _sets(
+    fake: ImageSet,
+    real: ImageSet | StatisticsReference,
+    training: ImageSet | None,
+    view: EventView,
+    is_training: bool,
+) -> _Sets:
+    is_events = fake.is_events
+    fake = fake.viewed(view)
+    if isinstance(real, StatisticsReference):
+        require_comparable(fake, fake)
+        return _Sets(fake, fake.content_hash(), real, event_view=view if is_events else None)
+    is_events = is_events or real.is_events
+    real = real.viewed(view)
+    fake = as_channels(fake, real.shape[0])
+    require_comparable(fake, real)
+    return _Sets(
+        fake,
+        fake.content_hash(),
+        ImageReference(real, real.content_hash()),
+        training.viewed(view) if training is not None else None,
+        is_training,
+        view if is_events else None,
+    )
+
+
+def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options: Options) -> dict[str, Row]:
+    """A row for each metric of one network, computed in one pass through it."""
+    refused = {
+        item.metric: _refused(item, reason) for item in items if (reason := sets.reference.refusal(item.quantity))
+    }
+    items = [item for item in items if item.metric not in refused]
+    if not items:
+        return refused
+    if network == "pixels":
+        return refused | _rows_of_pixels(sets, options)
+    try:
+        extractors = load_network(network, options.sources)
+        generated, sets = _generated(network, sets, options.draws)
+    except Missing as missing:
+        return refused | {item.metric: missing_row(item, missing) for item in items}
+    comparisons: list[list[Comparable]] = []
+    for extractor in extractors:
+        features = features_of(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow)
+        comparisons.append(sets.reference.compare(extractor, features.parts(options.draws), network, options))
+    names = metric_names(items, extractors[0])
+    count = len(generated) // options.draws
+    text = protocol_text(extractors, sets.reference.sets(count, options.split), sets.event_view)
+    draws = list(zip(*comparisons, strict=True))
+    return refused | {item.metric: _row(names[item.metric], item, draws, text, count) for item in items}
+
+
+def _rows_of_pixels(sets: _Sets, options: Options) -> dict[str, Row]:
+    assert isinstance(sets.reference, ImageReference), "statistics refuse every quantity of pixels"
+    row = nearest_row(
+        sets.samples,
+        sets.reference.images,
+        sets.training,
+        seed=options.seed,
+        samples_are_training=sets.samples_are_training,
+        event_view=sets.event_view,
+    )
+    return {NEAREST: row}
+
+
+def _refused(item: Wanted, reason: str) -> Row:
+    remedy = {"remedy": "give the reference images themselves"}
+    return empty_row(item.metric, 0, item.network, f"not computed: {reason}", remedy)
+
+
+def _generated(network: str, sets: _Sets, draws: int) -> tuple[ImageSet, _Sets]:
+    """The generated images that a network sees: the published FAD protocol fixes their number.
+
+    As many as the reference has are taken whole, too: both sides are then cut into the same batches. Draws that are
+    not equally large lose what is over at the end.
+    """
+    count, known = len(sets.samples), sets.reference.count
+    wanted = count - count % draws
+    if network == "fad_fsvae" and (draws > 1 or known not in (None, count)):
+        wanted = FSVAE_GENERATED * draws
+    if count < wanted:
+        raise Missing(f"needs {wanted} generated images, has {count}", f"sgad sample DIR --num {wanted}")
+    if count == wanted:
+        return sets.samples, sets
+    first = sets.samples.first(wanted)
+    return first, replace(sets, samples=first, samples_hash=first.content_hash())
+
+
+def _row(name: str, item: Wanted, draws: Sequence[Sequence[Comparable]], text: str, count: int) -> Row:
+    """The row of a metric: the mean over networks of each set of fresh latents, and over these sets."""
+    try:
+        estimate = over_draws(
+            [combine([comparison.estimate(item.quantity) for comparison in networks]) for networks in draws]
+        )
+    except ValueError as error:
+        return empty_row(name, count, text, f"not computed: {error}", {})
+    return computed_row(name, estimate, count, text)
