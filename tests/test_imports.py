@@ -28,7 +28,9 @@ ALLOWED = {
     "sampling": NETWORKS | {"training"},
     "measures": RECORDS | {"data", "images"},
     "analyses": NETWORKS | {"training", "sampling", "measures"},
-    "reporting": RECORDS,
+    "store": RECORDS,
+    "display": RECORDS | {"store"},
+    "reporting": RECORDS | {"store", "display"},
     "zoo": NETWORKS | {"sampling", "training"},
 }
 #: At the top: they may use every part, and nothing uses them but themselves and __main__.
@@ -40,6 +42,8 @@ FORBIDDEN = {
     "config": {"numpy", "torch", "pandas"},
     "machine": {"pandas", "matplotlib"},
     "runs": {"torch", "pandas", "matplotlib"},
+    "store": {"torch", "torchvision", "numba", "matplotlib"},
+    "display": {"torch", "torchvision", "numba"},
     "reporting": {"torch", "torchvision", "numba"},
 }
 #: Oracles of the tests: the package itself must do without them.
@@ -144,7 +148,9 @@ def test_light_imports_stay_light(statement: str, absent: set[str], repository: 
 
 
 def test_reporting_never_loads_torch(repository: Path) -> None:
-    names = [name for name, _ in modules(repository) if name.startswith("sgad.reporting")]
+    names = [
+        name for name, _ in modules(repository) if name.startswith(("sgad.store", "sgad.display", "sgad.reporting"))
+    ]
     assert len(names) > 3
     statement = "import " + ", ".join(name.removesuffix(".__init__") for name in names)
     assert loaded_after(statement, repository) & {"torch", "torchvision", "numba"} == set()

@@ -41,7 +41,7 @@ def audit(experiment: str, results: Path, data: Path, logs: Path, trace: bool) -
     """
     from sgad.config.experiment import load_experiment
     from sgad.reporting.audit import audit as run
-    from sgad.reporting.provenance import trace_lines
+    from sgad.store.provenance import trace_lines
 
     if trace:
         for line in trace_lines(load_experiment(experiment), results):

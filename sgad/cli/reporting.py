@@ -21,7 +21,7 @@ _RESULTS = click.option(
 def collect(experiment: str, results: Path, data: Path) -> None:
     """Gather metrics.json and histories of EXPERIMENT's runs into results/experiments/EXPERIMENT/."""
     from sgad.config.experiment import load_experiment
-    from sgad.reporting.collect import collect as run
+    from sgad.store.collect import collect as run
 
     click.echo(run(load_experiment(experiment), results, data))
 
@@ -32,7 +32,7 @@ def collect(experiment: str, results: Path, data: Path) -> None:
 def tables(experiment: str, results: Path) -> None:
     """Write EXPERIMENT's tables from its metrics.csv."""
     from sgad.config.experiment import load_experiment
-    from sgad.reporting.tables import write_tables
+    from sgad.reporting.tables.save import write_tables
 
     for path in write_tables(load_experiment(experiment), results):
         click.echo(path)
@@ -44,7 +44,7 @@ def tables(experiment: str, results: Path) -> None:
 def figures(experiment: str, results: Path) -> None:
     """Draw EXPERIMENT's figures from its metrics.csv and histories."""
     from sgad.config.experiment import load_experiment
-    from sgad.reporting.figures import write_figures
+    from sgad.reporting.figures.save import write_figures
 
     for path in write_figures(load_experiment(experiment), results):
         click.echo(path)
@@ -56,7 +56,7 @@ def figures(experiment: str, results: Path) -> None:
 def report(experiment: str, results: Path) -> None:
     """Write EXPERIMENT's report.html: one file that opens offline."""
     from sgad.config.experiment import load_experiment
-    from sgad.reporting.page import write_report
+    from sgad.reporting.page.report import write_report
 
     click.echo(write_report(load_experiment(experiment), results))
 
@@ -95,9 +95,9 @@ def halve(experiment: str, results: Path, metric: str, keep: int, steps: int, ou
     from sgad.config.experiment import load_experiment
     from sgad.config.yaml_files import dump_yaml
     from sgad.machine.files import write_text
-    from sgad.reporting.effects import halve as choose
-    from sgad.reporting.stored import read_stored
-    from sgad.reporting.summary import summarise
+    from sgad.reporting.tables.effects import halve as choose
+    from sgad.store.stored import read_stored
+    from sgad.store.summary import summarise
 
     this = load_experiment(experiment)
     stored = read_stored(results, this.name)

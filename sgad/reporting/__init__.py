@@ -1,1 +1,1 @@
-"""From run folders to metrics.csv, tables, figures and one HTML page. Never imports torch."""
+"""From stored numbers to tables, figures and one HTML page. Never imports torch."""

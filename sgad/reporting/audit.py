@@ -16,11 +16,11 @@ from sgad.config.compose import run_hash
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import SgadError
 from sgad.reporting.audit_folders import broken_data, broken_run, other_samples
-from sgad.reporting.collect import collect
-from sgad.reporting.kept import FILES as KEPT_FILES
-from sgad.reporting.provenance import Provenance, collected_hashes, read_provenance, read_rows, row_key
-from sgad.reporting.stored import experiment_folder, read_stored
-from sgad.reporting.tables import save_tables
+from sgad.reporting.tables.save import save_tables
+from sgad.store.collect import collect
+from sgad.store.kept import FILES as KEPT_FILES
+from sgad.store.provenance import Provenance, collected_hashes, read_provenance, read_rows, row_key
+from sgad.store.stored import experiment_folder, read_stored
 
 Row = Mapping[str, str]
 

@@ -10,8 +10,8 @@ from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
 from sgad.errors import SgadError
 from sgad.machine.files import read_json, sha256_of
-from sgad.reporting.provenance import RUN_FILES, file_hashes, row_key
 from sgad.runs.record import read_record
+from sgad.store.provenance import RUN_FILES, file_hashes, row_key
 
 
 def broken_run(folder: Path, collected: Mapping[str, str]) -> Iterator[str]:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sgad.display.captions import data_caption, sentences, set_aside_caption
+from sgad.display.formats import Cell, Column, Table, to_markdown
 from sgad.errors import InputError
 from sgad.machine.files import write_text
-from sgad.reporting.captions import data_caption, sentences, set_aside_caption
-from sgad.reporting.formats import Cell, Column, Table, to_markdown
-from sgad.reporting.stored import Stored, experiment_folder, read_stored
-from sgad.reporting.summary import summarise
-from sgad.reporting.tables import MEANS, OTHER_PROTOCOL, comparability, results_tables
+from sgad.reporting.tables.save import MEANS, OTHER_PROTOCOL, comparability, results_tables
+from sgad.store.stored import Stored, experiment_folder, read_stored
+from sgad.store.summary import summarise
 
 #: The same tables with everything that their captions say.
 PROTOCOLS = "tables/results.md"

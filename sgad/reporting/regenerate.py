@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgad.errors import InputError
-from sgad.reporting.stored import experiment_folder
+from sgad.store.stored import experiment_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,10 +45,10 @@ def _tables_figures_page(
     experiment: "ExperimentConfig", results_dir: Path | str, theirs: "Future[list[Path]]"
 ) -> list[Path]:
     # Imported only here: the second process is on its way meanwhile.
-    from sgad.reporting.page import save_report
-    from sgad.reporting.stored import read_stored
-    from sgad.reporting.summary import summarise
-    from sgad.reporting.tables import save_tables
+    from sgad.reporting.page.report import save_report
+    from sgad.reporting.tables.save import save_tables
+    from sgad.store.stored import read_stored
+    from sgad.store.summary import summarise
 
     stored = read_stored(results_dir, experiment.name)
     summary = summarise(stored.metrics, stored.runs)
@@ -60,8 +60,8 @@ def _tables_figures_page(
 
 def _draw(results_dir: Path | str, name: str, kinds: "Sequence[str]", is_second: bool) -> list[Path]:
     with _quick_garbage():
-        from sgad.reporting.figures import figure_jobs, save_figures
-        from sgad.reporting.stored import read_stored
+        from sgad.reporting.figures.save import figure_jobs, save_figures
+        from sgad.store.stored import read_stored
 
         stored = read_stored(results_dir, name)
         mine, second = _shares(figure_jobs(stored, kinds))

@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from sgad.images import save_gif
-from sgad.reporting.collect import collect
 from sgad.reporting.regenerate import regenerate
+from sgad.store.collect import collect
+from tests.experiments import fake_experiment, write_fake
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -53,21 +53,11 @@ def find_chromium() -> str:
     return found
 
 
-def _load_fakes(repository: Path) -> ModuleType:
-    """Import the made-up experiment of the reporting tests: a conftest is no module of a package."""
-    spec = importlib.util.spec_from_file_location("fakes", repository / "tests" / "reporting" / "conftest.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
-def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the report of a made-up experiment: 18 runs, two diverged, two missing, hostile names, one with a GIF."""
-    fakes = _load_fakes(repository)
-    root, experiment = tmp_path_factory.mktemp("browser"), fakes.fake_experiment()
-    fakes.write_fake(root, experiment)
+    root, experiment = tmp_path_factory.mktemp("browser"), fake_experiment()
+    write_fake(root, experiment)
     frames = np.random.default_rng(0).integers(0, 256, (4, 3, 2, 28, 28), dtype=np.uint8)
     save_gif(root / "results/runs/mnist/sgad/quick/seed0/sample.gif", frames, columns=2, milliseconds=150)
     collect(experiment, root / "results", root / "data")
@@ -75,14 +65,13 @@ def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def large_report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the report of 504 made-up runs: two data sets, three models, 84 seeds."""
-    fakes = _load_fakes(repository)
     root, experiment = (
         tmp_path_factory.mktemp("large"),
-        fakes.fake_experiment(seeds=tuple(range(84)), figures=("bars",)),
+        fake_experiment(seeds=tuple(range(84)), figures=("bars",)),
     )
-    fakes.write_fake(root, experiment)
+    write_fake(root, experiment)
     collect(experiment, root / "results", root / "data")
     return regenerate(experiment, root / "results")[-1]
 

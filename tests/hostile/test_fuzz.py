@@ -28,15 +28,15 @@ from sgad.data.prepared import load_prepared
 from sgad.errors import InputError, SgadError
 from sgad.measures.readers import open_images
 from sgad.reporting.audit import audit
-from sgad.reporting.collect import collect
-from sgad.reporting.page import build_page
-from sgad.reporting.stored import read_stored
-from sgad.reporting.summary import summarise
-from sgad.reporting.tables import write_tables
+from sgad.reporting.page.report import build_page
+from sgad.reporting.tables.save import write_tables
+from sgad.store.collect import collect
+from sgad.store.stored import read_stored
+from sgad.store.summary import summarise
 from sgad.training.checkpoint import FOLDER, Origin, load_initial_weights, newest_checkpoint, save_checkpoint
+from tests.experiments import fake_experiment, write_fake
 from tests.hostile.mutations import spoil_bytes, spoil_cells, spoil_text
 from tests.hostile.watch import nothing_touched_outside
-from tests.reporting.conftest import fake_experiment, write_fake
 
 #: Seconds for one spoilt file, on a busy machine.
 PATIENCE = 15.0

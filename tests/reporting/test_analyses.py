@@ -7,17 +7,17 @@ import pytest
 
 from sgad.analyses.findings import COLUMNS, Finding, missing, write_findings
 from sgad.config.experiment import ExperimentConfig
-from sgad.reporting.analysis_figures import DRAW_ANALYSIS
-from sgad.reporting.analysis_tables import analysis_tables
-from sgad.reporting.collect import collect
-from sgad.reporting.figures import write_figures
-from sgad.reporting.findings import analysis_caption, findings, seen
-from sgad.reporting.formats import ABSENT
-from sgad.reporting.paper_table import DATASETS, paper_table
-from sgad.reporting.plotting import paper_style
-from sgad.reporting.stored import FINDING_COLUMNS, Stored, read_stored
-from sgad.reporting.summary import summarise
-from sgad.reporting.tables import write_tables
+from sgad.display.findings import analysis_caption, findings, seen
+from sgad.display.formats import ABSENT
+from sgad.display.plotting import paper_style
+from sgad.reporting.figures.analyses import DRAW_ANALYSIS
+from sgad.reporting.figures.save import write_figures
+from sgad.reporting.tables.analyses import analysis_tables
+from sgad.reporting.tables.paper import DATASETS, paper_table
+from sgad.reporting.tables.save import write_tables
+from sgad.store.collect import collect
+from sgad.store.stored import FINDING_COLUMNS, Stored, read_stored
+from sgad.store.summary import summarise
 
 ANALYSES = ("domain_gap", "temporal_gap", "energy", "events", "latent_space")
 TABLES = ("results", "paper", *ANALYSES, "alignment", "runs")

@@ -19,10 +19,10 @@ from sgad.errors import InputError
 from sgad.machine.files import sha256_of
 from sgad.reporting import audit as module
 from sgad.reporting.audit import Audit, audit
-from sgad.reporting.collect import collect
-from sgad.reporting.provenance import FILE_NAME, read_provenance, read_rows, trace_lines
-from sgad.reporting.tables import write_tables
+from sgad.reporting.tables.save import write_tables
 from sgad.runs.record import read_record
+from sgad.store.collect import collect
+from sgad.store.provenance import FILE_NAME, read_provenance, read_rows, trace_lines
 
 EXPERIMENT = "results/experiments/fake"
 RUN = "results/runs/digits/sgan/quick/seed0"

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from sgad.cli import cli
 from sgad.config.experiment import ExperimentConfig, load_experiment
 from sgad.errors import InputError
-from sgad.reporting.collect import collect
-from sgad.reporting.effects import effects_csv, effects_tables, halve, with_length
-from sgad.reporting.stored import read_stored
-from sgad.reporting.summary import summarise
-from tests.reporting.conftest import fake_experiment, write_fake
+from sgad.reporting.tables.effects import effects_csv, effects_tables, halve, with_length
+from sgad.store.collect import collect
+from sgad.store.stored import read_stored
+from sgad.store.summary import summarise
+from tests.experiments import fake_experiment, write_fake
 
 VARIANTS = ("base+max_steps=5", "bad+max_steps=5", "good+max_steps=5", "better+max_steps=5")
 VALUES = {"base": 10.0, "bad": 14.0, "good": 8.0, "better": 5.0}

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from sgad.config.experiment import ExperimentConfig
-from sgad.reporting.collect import collect
-from sgad.reporting.figures import DRAW, figure_jobs, save_figures, write_figures
-from sgad.reporting.plotting import COLOURS, line_styles, paper_style, text_width, wrap_label
-from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
+from sgad.display.plotting import COLOURS, line_styles, paper_style, text_width, wrap_label
+from sgad.reporting.figures.save import DRAW, figure_jobs, save_figures, write_figures
+from sgad.store.collect import collect
+from sgad.store.stored import Stored, read_stored, rows_of, run_name
 
 
 @pytest.fixture(scope="module")

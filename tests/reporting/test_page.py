@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from sgad.config.experiment import ExperimentConfig
-from sgad.reporting.collect import collect
-from sgad.reporting.page import _breakable, build_page, write_report
-from sgad.reporting.page_data import Embedder, curves_of, script_json
-from sgad.reporting.stored import Stored, read_stored
-from sgad.reporting.summary import summarise
+from sgad.reporting.page.data import Embedder, curves_of, script_json
+from sgad.reporting.page.report import _breakable, build_page, write_report
+from sgad.store.collect import collect
+from sgad.store.stored import Stored, read_stored
+from sgad.store.summary import summarise
 
 
 class Reader(HTMLParser):

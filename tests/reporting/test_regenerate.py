@@ -8,11 +8,11 @@ import pytest
 
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError
-from sgad.reporting.collect import collect
-from sgad.reporting.figures import write_figures
-from sgad.reporting.page import write_report
+from sgad.reporting.figures.save import write_figures
+from sgad.reporting.page.report import write_report
 from sgad.reporting.regenerate import regenerate
-from sgad.reporting.tables import write_tables
+from sgad.reporting.tables.save import write_tables
+from sgad.store.collect import collect
 
 
 @pytest.fixture
@@ -58,11 +58,11 @@ import pkgutil, sys, importlib
 import sgad.reporting
 for module in pkgutil.iter_modules(sgad.reporting.__path__):
     importlib.import_module(f"sgad.reporting.{module.name}")
-from sgad.reporting.figures import figure_jobs, save_figures
-from sgad.reporting.page import save_report
-from sgad.reporting.stored import read_stored
-from sgad.reporting.summary import summarise
-from sgad.reporting.tables import save_tables
+from sgad.reporting.figures.save import figure_jobs, save_figures
+from sgad.reporting.page.report import save_report
+from sgad.store.stored import read_stored
+from sgad.store.summary import summarise
+from sgad.reporting.tables.save import save_tables
 stored = read_stored(sys.argv[1], "fake")
 save_tables(stored, ("results", "runs"))
 save_figures(stored, figure_jobs(stored, ("bars",)))

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from sgad.config.experiment import ExperimentConfig
+from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
 from sgad.errors import InputError
 from sgad.names import metric_info
-from sgad.reporting.collect import collect
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
-from sgad.reporting.reported import REPORTED_LABELS, read_reported, reported_for
-from sgad.reporting.stored import Stored, read_stored
-from sgad.reporting.summary import summarise
-from sgad.reporting.tables import comparability, results_table, spread_text, write_tables
+from sgad.reporting.tables.save import comparability, results_table, spread_text, write_tables
+from sgad.store.collect import collect
+from sgad.store.reported import REPORTED_LABELS, read_reported, reported_for
+from sgad.store.stored import Stored, read_stored
+from sgad.store.summary import summarise
 
 
 def table_of(stored: Stored, dataset: str) -> Table:

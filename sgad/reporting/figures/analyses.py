@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sgad.reporting.analysis_tables import SCORES
-from sgad.reporting.findings import findings, seen
-from sgad.reporting.labels import model_labels
-from sgad.reporting.plotting import PAGE, legend_columns, line_legend, line_styles, new_figure, picture_sheet
-from sgad.reporting.stored import Stored, rows_of, run_name
+from sgad.display.findings import findings, seen
+from sgad.display.labels import model_labels
+from sgad.display.plotting import PAGE, legend_columns, line_legend, line_styles, new_figure, picture_sheet
+from sgad.reporting.tables.analyses import SCORES
+from sgad.store.stored import Stored, rows_of, run_name
 
 if TYPE_CHECKING:
     import pandas as pd

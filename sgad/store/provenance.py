@@ -13,8 +13,8 @@ from typing import Any, TypedDict
 from sgad.config.experiment import ANALYSES, ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.machine.files import read_json, sha256_of, write_json
-from sgad.reporting.stored import experiment_folder
 from sgad.runs.record import read_record
+from sgad.store.stored import experiment_folder
 
 FILE_NAME = "provenance.json"
 #: Files of a run folder that collected numbers come from.

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from sgad.errors import InputError
-from sgad.reporting.stored import METRIC_COLUMNS, RUN_COLUMNS, Stored
-from sgad.reporting.summary import summarise, t_quantile
-from sgad.reporting.verdicts import difference_half_width, verdicts
+from sgad.reporting.page.verdicts import difference_half_width, verdicts
+from sgad.store.stored import METRIC_COLUMNS, RUN_COLUMNS, Stored
+from sgad.store.summary import summarise, t_quantile
 
 
 def metrics_of(*rows: dict[str, object]) -> pd.DataFrame:

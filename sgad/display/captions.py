@@ -5,8 +5,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sgad.names import label_of, metric_info
-from sgad.reporting.stored import Captions, rows_of
-from sgad.reporting.summary import ENDINGS, is_baseline
+from sgad.store.stored import Captions, rows_of
+from sgad.store.summary import ENDINGS, is_baseline
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,12 +8,12 @@ import math
 from typing import TYPE_CHECKING
 
 from sgad.config.experiment import ExperimentConfig
+from sgad.display.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
+from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
 from sgad.errors import InputError, nearest
 from sgad.names import Metric, label_of, metric_info
-from sgad.reporting.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
-from sgad.reporting.stored import Captions, rows_of
-from sgad.reporting.summary import is_baseline
+from sgad.store.stored import Captions, rows_of
+from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,12 +16,13 @@ from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.machine.files import read_json, write_json, write_text
 from sgad.names import label_of
-from sgad.reporting.histories import read_history
-from sgad.reporting.kept import Kept, kept_runs
-from sgad.reporting.pictures import collect_pictures
-from sgad.reporting.protocols import SET_ASIDE, set_aside
-from sgad.reporting.provenance import read_rows, write_provenance
-from sgad.reporting.stored import (
+from sgad.runs.record import read_record
+from sgad.store.histories import read_history
+from sgad.store.kept import Kept, kept_runs
+from sgad.store.pictures import collect_pictures
+from sgad.store.provenance import read_rows, write_provenance
+from sgad.store.set_aside import SET_ASIDE, set_aside
+from sgad.store.stored import (
     ANALYSIS_COLUMNS,
     BASELINES,
     FINDING_COLUMNS,
@@ -33,7 +34,6 @@ from sgad.reporting.stored import (
     experiment_folder,
     run_name,
 )
-from sgad.runs.record import read_record
 
 Row = dict[str, Any]
 

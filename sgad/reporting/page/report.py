@@ -11,17 +11,17 @@ from markupsafe import Markup, escape
 
 from sgad._version import __version__
 from sgad.config.experiment import TableName
-from sgad.machine.files import write_text
-from sgad.names import metric_info
-from sgad.reporting.captions import (
+from sgad.display.captions import (
     FIGURE_TITLES,
     data_caption,
     dataset_title,
     endings_text,
     recipe_note,
 )
-from sgad.reporting.formats import Column
-from sgad.reporting.page_data import (
+from sgad.display.formats import Column
+from sgad.machine.files import write_text
+from sgad.names import metric_info
+from sgad.reporting.page.data import (
     Embedder,
     curves_of,
     downloads,
@@ -30,11 +30,11 @@ from sgad.reporting.page_data import (
     samples_of,
     script_json,
 )
-from sgad.reporting.reported import REPORTED_LABELS, reported_for
-from sgad.reporting.stored import Stored, read_stored, rows_of
-from sgad.reporting.summary import ENDINGS, summarise
-from sgad.reporting.tables import results_table
-from sgad.reporting.verdicts import verdicts
+from sgad.reporting.page.verdicts import verdicts
+from sgad.reporting.tables.save import results_table
+from sgad.store.reported import REPORTED_LABELS, reported_for
+from sgad.store.stored import Stored, read_stored, rows_of
+from sgad.store.summary import ENDINGS, summarise
 
 if TYPE_CHECKING:
     import pandas as pd

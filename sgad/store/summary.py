@@ -5,8 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from sgad.errors import InputError
-from sgad.reporting.protocols import SET_ASIDE
-from sgad.reporting.stored import BASELINES, rows_of
+from sgad.store.set_aside import SET_ASIDE
+from sgad.store.stored import BASELINES, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def has_value(metrics: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def is_set_aside(metrics: "pd.DataFrame") -> "pd.Series[bool]":
-    """Return of each row whether it holds a value by another protocol than most; see `sgad.reporting.protocols`."""
+    """Return of each row whether it holds a value by another protocol than most; see `sgad.store.set_aside`."""
     return metrics["status"].astype(str).str.startswith(SET_ASIDE)
 
 

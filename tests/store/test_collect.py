@@ -9,12 +9,12 @@ import pytest
 from sgad.config.compose import run_hash
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError
-from sgad.reporting.collect import collect
-from sgad.reporting.histories import DETAILED_ROWS, HISTORY_ROWS
-from sgad.reporting.pictures import STEPS_KEPT
-from sgad.reporting.stored import METRIC_COLUMNS, RUN_COLUMNS, read_stored
-from sgad.reporting.summary import summarise
-from sgad.reporting.tables import results_table
+from sgad.reporting.tables.save import results_table
+from sgad.store.collect import collect
+from sgad.store.histories import DETAILED_ROWS, HISTORY_ROWS
+from sgad.store.pictures import STEPS_KEPT
+from sgad.store.stored import METRIC_COLUMNS, RUN_COLUMNS, read_stored
+from sgad.store.summary import summarise
 
 
 @pytest.fixture

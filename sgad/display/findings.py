@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sgad.reporting.captions import data_caption, sentences
-from sgad.reporting.stored import Stored, rows_of
+from sgad.display.captions import data_caption, sentences
+from sgad.store.stored import Stored, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd

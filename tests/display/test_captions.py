@@ -1,6 +1,6 @@
 """What stands under tables and figures."""
 
-from sgad.reporting.captions import recipe_note
+from sgad.display.captions import recipe_note
 
 
 def test_variants_of_one_note_are_named_by_what_they_share() -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sgad.display.labels import label_runs
+from sgad.display.plotting import COLOURS
 from sgad.names import label_of, metric_info
-from sgad.reporting.figures import ACTIVITY, CURVES, HEALTH
-from sgad.reporting.labels import label_runs
-from sgad.reporting.plotting import COLOURS
-from sgad.reporting.stored import Stored, rows_of, run_name
+from sgad.reporting.figures.save import ACTIVITY, CURVES, HEALTH
+from sgad.store.stored import Stored, rows_of, run_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgad.machine.files import write_text
-from sgad.names import Metric, label_of, metric_info
-from sgad.reporting.analysis_tables import TITLES, analysis_csv, analysis_tables
-from sgad.reporting.captions import (
+from sgad.display.captions import (
     data_caption,
     dataset_title,
     memorisation_caption,
@@ -21,12 +18,15 @@ from sgad.reporting.captions import (
     sentences,
     set_aside_caption,
 )
-from sgad.reporting.effects import effects_csv, effects_tables
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown, whole_text
-from sgad.reporting.paper_table import paper_csv, paper_table
-from sgad.reporting.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
-from sgad.reporting.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
-from sgad.reporting.summary import ENDINGS, is_baseline, summarise
+from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown, whole_text
+from sgad.machine.files import write_text
+from sgad.names import Metric, label_of, metric_info
+from sgad.reporting.tables.analyses import TITLES, analysis_csv, analysis_tables
+from sgad.reporting.tables.effects import effects_csv, effects_tables
+from sgad.reporting.tables.paper import paper_csv, paper_table
+from sgad.store.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
+from sgad.store.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
+from sgad.store.summary import ENDINGS, is_baseline, summarise
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from pathlib import Path
 from sgad.config.compose import run_hash
 from sgad.config.experiment import RunKey
 from sgad.errors import SgadError
-from sgad.reporting.provenance import RunTrace, read_provenance, read_rows, row_key
+from sgad.store.provenance import RunTrace, read_provenance, read_rows, row_key
 
 StoredRow = dict[str, str]
 #: Without these nothing of what was collected before is kept.

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sgad.display.labels import model_labels
 from sgad.names import Metric, metric_info
-from sgad.reporting.labels import model_labels
-from sgad.reporting.stored import rows_of
-from sgad.reporting.summary import is_baseline, t_quantile
+from sgad.store.stored import rows_of
+from sgad.store.summary import is_baseline, t_quantile
 
 if TYPE_CHECKING:
     import pandas as pd

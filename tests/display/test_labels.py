@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sgad.reporting.labels import label_runs, model_labels
+from sgad.display.labels import label_runs, model_labels
 
 
 def frame(*cells: tuple[str, str]) -> pd.DataFrame:

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from sgad.display.captions import dataset_title, recipe_note, sentences
+from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
 from sgad.names import label_of, metric_info
-from sgad.reporting.captions import dataset_title, recipe_note, sentences
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv
-from sgad.reporting.reported import Reported, read_reported
-from sgad.reporting.stored import Captions, rows_of
-from sgad.reporting.summary import is_baseline
+from sgad.store.reported import Reported, read_reported
+from sgad.store.stored import Captions, rows_of
+from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from sgad.display.findings import models_of
 from sgad.names import label_of
-from sgad.reporting.findings import models_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,12 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sgad.names import metric_info
-from sgad.reporting.analysis_figures import DRAW_ANALYSIS
-from sgad.reporting.captions import FIGURE_TITLES
-from sgad.reporting.labels import label_runs, model_labels
-from sgad.reporting.pictures import spread
-from sgad.reporting.plotting import (
+from sgad.display.captions import FIGURE_TITLES
+from sgad.display.labels import label_runs, model_labels
+from sgad.display.plotting import (
     PAGE,
     legend_columns,
     line_legend,
@@ -24,9 +21,12 @@ from sgad.reporting.plotting import (
     text_width,
     wrap_label,
 )
-from sgad.reporting.stored import Stored, read_stored, rows_of, run_name
-from sgad.reporting.summary import has_value, is_baseline
-from sgad.reporting.tables import heading
+from sgad.names import metric_info
+from sgad.reporting.figures.analyses import DRAW_ANALYSIS
+from sgad.reporting.tables.save import heading
+from sgad.store.pictures import spread
+from sgad.store.stored import Stored, read_stored, rows_of, run_name
+from sgad.store.summary import has_value, is_baseline
 
 if TYPE_CHECKING:
     import pandas as pd

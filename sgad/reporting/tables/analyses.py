@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sgad.display.captions import dataset_title
+from sgad.display.findings import Seen, analysis_caption, at_position, findings, models_of, seen
+from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
 from sgad.names import label_of
-from sgad.reporting.captions import dataset_title
-from sgad.reporting.findings import Seen, analysis_caption, at_position, findings, models_of, seen
-from sgad.reporting.formats import ABSENT, Cell, Column, Table, to_csv
-from sgad.reporting.stored import ANALYSIS_COLUMNS, Stored
+from sgad.store.stored import ANALYSIS_COLUMNS, Stored
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,1 @@
+"""Figures of an experiment: one function each, from stored numbers to `Figure`."""

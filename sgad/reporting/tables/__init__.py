@@ -1,0 +1,1 @@
+"""Tables of an experiment: one function each, from stored numbers to `Table`."""

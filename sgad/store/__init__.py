@@ -1,0 +1,1 @@
+"""What results/experiments/E holds: collected tables of numbers, their origin, small pictures. Never imports torch."""
