@@ -1,26 +1,18 @@
 """Spikes and energy of generator and critic for one image: firing rates, operations, picojoules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from sgad.analyses.counting import Counts, count_operations
 from sgad.analyses.findings import Finding, missing
-from sgad.analyses.operations import (
-    PICOJOULES_AC,
-    PICOJOULES_MAC,
-    Layer,
-    Operations,
-    analog_layer,
-    input_layer,
-    spiking_layer,
-)
+from sgad.analyses.operations import PICOJOULES_AC, PICOJOULES_MAC, Operations
 from sgad.analyses.subject import Subject
 from sgad.errors import InputError
-from sgad.models.discriminators import Discriminator, SganDiscriminator
-from sgad.models.generators import BASE_CHANNELS, Generated, Generator, SgadGenerator
-from sgad.snn.activity import neuron_rates, record_activity
-from sgad.snn.encoders import encode
+from sgad.models.generators import Generated, SgadGenerator
+from sgad.snn.activity import neuron_rates
+from sgad.snn.layers import Spiking
 from sgad.training.step import shown_to_critic
 
 IMAGES = 64
@@ -42,30 +34,51 @@ SCORING_CALLS = {
 
 @torch.no_grad()
 def analyse_energy(subject: Subject) -> list[Finding]:
-    """Return firing rates, operations and energy of a run's networks for one generated image."""
-    generator, critic = subject.generator, subject.discriminator
+    """Firing rates, operations and energy of a run's networks for one generated image.
+
+    A network with layers that cannot be counted has rows for the others, and in place of its sum a row with the reason.
+    """
     z = subject.z[:IMAGES]
-    with record_activity(generator, keep_rates=True), record_activity(critic, keep_rates=True):
-        made = subject.run_generator(z)
-        critic(shown_to_critic(made.frames, subject.config))
+    made: list[Generated] = []
+    found = _network("generator", subject.generator, lambda: made.append(subject.run_generator(z)), subject, len(z))
     try:
-        networks = {
-            "generator": generator_operations(generator, z),
-            "critic": critic_operations(critic, made),
-        }
+        critic = subject.discriminator
     except InputError as error:
-        return [missing("energy", str(error))]
-    found = []
-    for name, module in (("generator", generator), ("critic", critic)):
-        found += _rates(name, module)
-        found += energy_findings(name, networks[name], len(z))
-    return found
+        return [*found, missing("energy", str(error), f"energy of {subject.config.model}'s critic")]
+    frames = shown_to_critic(made[0].frames, subject.config)
+    return found + _network("critic", critic, lambda: critic(frames), subject, len(z))
+
+
+def _network(name: str, module: nn.Module, run: Callable[[], object], subject: Subject, images: int) -> list[Finding]:
+    """Rows of one network; `run` makes it work on `images` images."""
+    scoring = scoring_operations(module)
+    besides = module.scoring_names if isinstance(module, SgadGenerator) else ()
+    with count_operations(module, besides) as counts:
+        run()
+    layers = [*counts.of_one_image(images), *scoring]
+    reason = _why_no_sum(module, counts, besides)
+    rows = [*_rates(name, module), *energy_findings(name, layers, images, has_sum=not reason)]
+    if reason:
+        rows.append(missing("energy", reason, f"energy of {subject.config.model}'s {name}"))
+    return rows
+
+
+def _why_no_sum(module: nn.Module, counts: Counts, besides: tuple[str, ...]) -> str:
+    """Name the layers of a user's network that no rule counts, or return an empty string."""
+    unknown = counts.uncounted(module, besides)
+    if not unknown:
+        return ""
+    return (
+        f"{', '.join(unknown)} of {type(module).__name__} took part in no linear layer or convolution, and only those,"
+        " behind spikes or analog values, can be counted"
+    )
 
 
 def _rates(network: str, module: nn.Module) -> list[Finding]:
     """Firing rates of the spiking layers; analog units have none."""
-    if _is_analog(module):
-        return []
+    analog = {
+        name for name, part in module.named_modules() if isinstance(part, Spiking) and part.neuron.kind == "leaky_relu"
+    }
     return [
         Finding(
             quantity="firing_rate",
@@ -75,15 +88,16 @@ def _rates(network: str, module: nn.Module) -> list[Finding]:
             protocol="spikes of a neuron and step, mean over neurons, steps and images",
         )
         for layer, rates in neuron_rates(module).items()
+        if layer not in analog
     ]
 
 
-def energy_findings(network: str, layers: list[Operations], count: int) -> list[Finding]:
-    """Return the rows of one network: operations of each layer, their sum, energy, and energy of one analog pass."""
+def energy_findings(network: str, layers: list[Operations], count: int, *, has_sum: bool = True) -> list[Finding]:
+    """Rows of one network: operations of each layer, their sum, energy, and energy of one analog pass."""
     counted = COUNTED.format(n=count)
     found = []
     total = Operations("all", *(sum(getattr(layer, name) for layer in layers) for name in ("macs", "acs", "dense")))
-    for layer in [*layers, total]:
+    for layer in [*layers, *([total] if has_sum else [])]:
         values = {
             "synaptic_operations": layer.acs,
             "multiply_accumulates": layer.macs,
@@ -103,39 +117,7 @@ def energy_findings(network: str, layers: list[Operations], count: int) -> list[
     return found
 
 
-def _is_analog(module: nn.Module) -> bool:
-    neuron = getattr(module, "neuron", None)
-    return neuron is not None and neuron.kind == "leaky_relu"
-
-
-def generator_operations(generator: nn.Module, z: Tensor) -> list[Operations]:
-    """Return the operations of each layer of a generator whose `neuron_rates` were recorded for z (B, latent_dim).
-
-    Raises
-    ------
-    InputError
-        If the generator is a user's own, whose layers nobody told us.
-    """
-    if not isinstance(generator, Generator):
-        raise InputError("operations are counted for built-in generators; a class of one's own has no list of layers")
-    rates = neuron_rates(generator)
-    steps = generator.steps
-    layers = [input_layer("linear1", generator.linear1, encode(z, generator.encoder, steps))]
-    for index in range(1, generator.num_layers + 1):
-        layer = generator.linear2 if index == 1 else generator.deconv(index - 1)
-        values = rates[f"neurons{index}"].flatten(1)
-        if index == 2:
-            values = values.unflatten(1, (BASE_CHANNELS, *generator.base))
-        elif index > 2:
-            # Layers keep (H, W, C), as one axis where no batch norm is left to need the channels.
-            height, width = (size * 2 ** (index - 2) for size in generator.base)
-            values = values.unflatten(1, (height, width, -1)).permute(0, 3, 1, 2)
-        name = "linear2" if index == 1 else f"deconv{index - 1}"
-        layers.append(_behind_neurons(name, layer, values, steps, 1, is_analog=_is_analog(generator)))
-    return [*layers, *_scoring_operations(generator)]
-
-
-def _scoring_operations(generator: Generator) -> list[Operations]:
+def scoring_operations(generator: nn.Module) -> list[Operations]:
     """Operations of attention scoring decoding as it is defined, without the engine's shortcuts; none at T = 1."""
     if not isinstance(generator, SgadGenerator):
         return []
@@ -154,54 +136,7 @@ def _scoring_operations(generator: Generator) -> list[Operations]:
     return [Operations("decoding", macs=macs, dense=0.0)]
 
 
-def _outputs(generator: Generator, name: str) -> int:
+def _outputs(generator: nn.Module, name: str) -> int:
     layer = generator.get_submodule(name)
     assert isinstance(layer, nn.Linear)
     return layer.out_features
-
-
-def critic_operations(critic: nn.Module, made: Generated) -> list[Operations]:
-    """Return the operations of each layer of a critic whose `neuron_rates` were recorded for a generated batch.
-
-    Raises
-    ------
-    InputError
-        If the critic is a user's own, whose layers nobody told us.
-    """
-    frames = made.frames if made.frames.ndim == 5 else made.frames.unsqueeze(0)
-    rates = {name: _channels_first(values) for name, values in neuron_rates(critic).items()}
-    if isinstance(critic, SganDiscriminator):
-        return _sgan_operations(critic, frames, rates)
-    if not isinstance(critic, Discriminator):
-        raise InputError("operations are counted for built-in critics; a class of one's own has no list of layers")
-    steps = len(frames) if critic.is_analog or len(frames) > 1 else critic.steps
-
-    def behind(name: str, layer: Layer, values: Tensor, pool: int) -> Operations:
-        return _behind_neurons(name, layer, values, steps, pool, is_analog=critic.is_analog)
-
-    return [
-        input_layer("conv1", critic.conv1, frames),
-        behind("conv2", critic.conv2, rates["neurons1"], 2),
-        behind("linear1", critic.linear1, rates["neurons2"], 2),
-        behind("linear2", critic.linear2, rates["neurons3"].flatten(1), 1),
-    ]
-
-
-def _sgan_operations(critic: SganDiscriminator, frames: Tensor, rates: Mapping[str, Tensor]) -> list[Operations]:
-    first = input_layer("linear1", critic.linear1, frames)
-    if _is_analog(critic):
-        return [first, analog_layer("linear2", critic.linear2, (400,), len(frames))]
-    steps = len(frames) if len(frames) > 1 else critic.steps
-    return [first, _behind_neurons("linear2", critic.linear2, rates["neurons1"].flatten(1), steps, 1, is_analog=False)]
-
-
-def _behind_neurons(name: str, layer: Layer, rates: Tensor, steps: int, pool: int, *, is_analog: bool) -> Operations:
-    """Operations of a layer behind neurons of these rates (B, ...), mean values where the neurons are analog."""
-    if is_analog:
-        return analog_layer(name, layer, tuple(rates.shape[1:]), steps, pool)
-    return spiking_layer(name, layer, rates * steps, pool)
-
-
-def _channels_first(rates: Tensor) -> Tensor:
-    """Layers keep (B, H, W, C); convolutions take (B, C, H, W)."""
-    return rates.permute(0, 3, 1, 2) if rates.ndim == 4 else rates

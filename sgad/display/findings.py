@@ -42,6 +42,14 @@ def findings(stored: Stored, analysis: str, dataset: str) -> "pd.DataFrame":
     return here[here["value"].notna()]
 
 
+def looked_at(stored: Stored, analysis: str, dataset: str) -> "pd.DataFrame":
+    """All rows of one analysis on one data set, also those of models for which nothing could be computed."""
+    frame = stored.analyses
+    if frame is None:
+        return findings(stored, analysis, dataset)
+    return frame[(frame["analysis"] == analysis) & (frame["dataset"] == dataset)]
+
+
 def reasons(stored: Stored, analysis: str, dataset: str) -> list[str]:
     """Return why rows of an analysis hold no value, each reason once, with what it concerns."""
     frame = stored.analyses

@@ -2,15 +2,27 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
-from sgad.analyses.energy import critic_operations, energy_findings, generator_operations
-from sgad.analyses.operations import Operations, analog_layer, fan_out, input_layer, spiking_layer
+from sgad.analyses.counting import count_operations
+from sgad.analyses.energy import energy_findings, scoring_operations
+from sgad.analyses.operations import Operations
 from sgad.config.run import RunConfig
-from sgad.errors import InputError
-from sgad.models.generators import Generated
+from sgad.models.generators import SgadGenerator
 from sgad.models.registry import build_discriminator, build_generator, fold_batch_norm
-from sgad.snn.activity import neuron_rates, record_activity
+from sgad.snn.activity import record_activity
+from sgad.snn.layers import Spiking
+from sgad.snn.neurons import Neuron, lif_step
+from sgad.training.step import shown_to_critic
+from tests.plain.operations import (
+    analog_layer,
+    critic_operations,
+    fan_out,
+    generator_operations,
+    input_layer,
+    spiking_layer,
+)
 
 
 def test_three_neurons_by_hand() -> None:
@@ -51,59 +63,123 @@ def test_an_input_that_stays_the_same_is_multiplied_once_and_spikes_are_added() 
     assert counted.macs == 0 and counted.acs == 4
 
 
-def recorded(model: str, **changes):
-    family = {"sgan": ("sgan", "sgan"), "sgad": ("sgad", "em"), "hybrid": ("sgad", "analog"), "ann": ("swgan", "em")}[
-        model
-    ]
-    config = RunConfig(
-        dataset="digits", model=model, generator=family[0], discriminator=family[1], time_steps=3, **changes
-    )
-    generator, critic = (build(config, (1, 28, 28)).eval() for build in (build_generator, build_discriminator))
-    z = torch.randn(5, config.latent_dim, generator=torch.Generator().manual_seed(0))
+#: Generator and critic of each family. The low threshold makes every layer fire, also with untrained weights.
+FAMILIES = {
+    "sgan": ("sgan", "sgan", {}),
+    "swgan": ("swgan", "em", {}),
+    "sgad": ("sgad", "em", {}),
+    "hybrid": ("sgad", "analog", {"objective": "bce"}),
+    "ann": ("swgan", "em", {"neuron": "leaky_relu", "time_steps": 1}),
+    "ann-sgan": ("sgan", "sgan", {"neuron": "leaky_relu", "time_steps": 1}),
+    "ttfs": ("swgan", "em", {"encoder": "ttfs"}),
+    "rgb-scoring": ("sgad", "em", {"scoring_mode": "AttentionScoring_RGB"}),
+    "contrast": ("sgad", "em", {"scoring_mode": "AttentionScoring_2"}),
+    "spectral": ("sgad", "em", {"constraint": "spectral_norm"}),
+}
+
+
+def networks(family: str, shape: tuple[int, int, int] = (1, 28, 28)):
+    generator, discriminator, changes = FAMILIES[family]
+    values = {"time_steps": 3, "threshold": 0.02, "generator": generator, "discriminator": discriminator} | changes
+    config = RunConfig(dataset="digits", model=family, **values)
+    built = (build(config, shape).eval() for build in (build_generator, build_discriminator))
+    return (*built, config, torch.randn(5, config.latent_dim, generator=torch.Generator().manual_seed(0)))
+
+
+@torch.no_grad()
+def counted(module: nn.Module, *inputs: Tensor) -> list[Operations]:
+    besides = module.scoring_names if isinstance(module, SgadGenerator) else ()
+    with count_operations(module, besides) as counts:
+        module(*inputs)
+    assert counts.uncounted(module, besides) == []
+    images = inputs[0].shape[-4] if inputs[0].ndim > 3 else len(inputs[0])
+    return [*counts.of_one_image(images), *scoring_operations(module)]
+
+
+def assert_same(found: list[Operations], expected: list[Operations]) -> None:
+    assert [layer.layer for layer in found] == [layer.layer for layer in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert (one.macs, one.dense) == (other.macs, other.dense)
+        # Whole numbers of spikes here; there, means over time times T.
+        assert one.acs == pytest.approx(other.acs, rel=1e-6)
+
+
+CASES = [(family, (1, 28, 28)) for family in FAMILIES]
+CASES += [("sgan", (2, 28, 28)), ("swgan", (2, 28, 28)), ("sgad", (3, 32, 32)), ("swgan", (3, 64, 64))]
+
+
+@pytest.mark.parametrize(("family", "shape"), CASES)
+def test_the_hooks_find_what_the_list_of_layers_says(family: str, shape: tuple[int, int, int]) -> None:
+    generator, critic, config, z = networks(family, shape)
     with torch.no_grad(), record_activity(generator, keep_rates=True), record_activity(critic, keep_rates=True):
         made = generator(z)
-        critic(made.frames)
-    return generator, critic, z, made
+        critic(shown_to_critic(made.frames, config))
+    assert_same(counted(generator, z), generator_operations(generator, z))
+    assert_same(counted(fold_batch_norm(generator), z), generator_operations(generator, z))
+    found = counted(critic, shown_to_critic(made.frames, config))
+    assert_same(found, critic_operations(critic, made))
+    if family == "sgad":
+        assert all(layer.acs > 0 for layer in found[1:]), "a count of nothing proves nothing"
 
 
-def by_name(layers):
-    return {layer.layer: layer for layer in layers}
+def test_neurons_stepped_by_hand_count_their_spikes() -> None:
+    class ByHand(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inputs, self.conv = nn.Linear(4, 64), nn.Conv2d(1, 2, 3, padding=1)
+            self.pooled = nn.Linear(32, 3)
+            self.spikes: list[Tensor] = []
+
+        def forward(self, z: Tensor) -> Tensor:
+            v, out = torch.zeros(len(z), 64), torch.zeros(len(z), 3)
+            for _ in range(4):
+                spikes, v = lif_step(self.inputs(z), v, Neuron("lif", 2.0, 0.1, "arctan", 2.0))
+                self.spikes.append(spikes)
+                image = self.conv(spikes.unflatten(1, (1, 8, 8)))
+                out = out + self.pooled(functional.avg_pool2d(image.relu(), 2).flatten(1))
+            return out
+
+    network = ByHand()
+    inputs, conv, pooled = counted(network, torch.rand(5, 4, generator=torch.Generator().manual_seed(0)))
+    # The same current at every step, but this network multiplies it four times.
+    assert inputs.macs == 4 * 4 * 64 and inputs.acs == 0
+    connections = functional.conv_transpose2d(torch.ones(1, 2, 8, 8), torch.ones(2, 1, 3, 3), padding=1)[0]
+    expected = sum(float((spikes.unflatten(1, (1, 8, 8)) * connections).sum()) for spikes in network.spikes) / 5
+    assert conv.acs == pytest.approx(expected) and conv.acs > 0 and conv.macs == 0
+    assert pooled.macs == 4 * 32 * 3
 
 
-def test_the_generators_spikes_are_counted_layer_by_layer() -> None:
-    generator, _, z, _ = recorded("sgad")
-    layers = by_name(generator_operations(generator, z))
-    assert list(layers) == ["linear1", "linear2", "deconv1", "deconv2", "decoding"]
-    assert layers["linear1"].macs == 10 * 1024
-    # Each spike of the first layer reaches all 6272 neurons of the second.
-    spikes = float(neuron_rates(generator)["neurons1"].sum()) * 3 / len(z)
-    assert layers["linear2"].acs == pytest.approx(spikes * 6272, rel=1e-5)
-    assert layers["decoding"].macs == 2 * (3 * 784 * 256 + 512 + 2 * 784)
+def test_a_pooling_behind_our_neurons_counts_each_spike() -> None:
+    class Pooled(nn.Module):
+        def __init__(self, pool: int) -> None:
+            super().__init__()
+            self.neurons = Spiking(Neuron("lif", 2.0, 0.1, "arctan", 2.0), pool=pool)
+            self.out, self.pool = nn.Linear(9, 2, bias=False), nn.AvgPool2d(2 // pool)
+
+        def forward(self, x: Tensor) -> Tensor:
+            spikes, _ = self.neurons(x.permute(1, 2, 3, 0)[None].contiguous(), 3)
+            return self.out(self.pool(spikes.flatten(0, 1).permute(0, 3, 1, 2)).flatten(1))
+
+    x = torch.rand(1, 5, 7, 7, generator=torch.Generator().manual_seed(0))
+    inside, outside = counted(Pooled(2), x), counted(Pooled(1), x)
+    assert inside[0].acs > 0
+    assert inside[0].acs == pytest.approx(outside[0].acs)
 
 
-def test_counts_do_not_depend_on_whether_batch_norm_is_folded() -> None:
-    generator, _, z, _ = recorded("sgad")
-    folded = fold_batch_norm(generator)
-    with torch.no_grad(), record_activity(folded, keep_rates=True):
-        folded(z)
-    assert generator_operations(folded, z) == generator_operations(generator, z)
+def test_what_no_rule_counts_is_named() -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inputs, self.cell = nn.Linear(4, 3), nn.GRUCell(3, 3)
 
+        def forward(self, z: Tensor) -> Tensor:
+            return self.cell(self.inputs(z))
 
-def test_a_critic_of_spikes_adds_and_one_of_images_multiplies() -> None:
-    _, critic, _, made = recorded("sgan")
-    spikes = by_name(critic_operations(critic, made))
-    assert spikes["linear1"].macs == 0
-    assert spikes["linear1"].acs == pytest.approx(float(made.frames.sum()) * 400 / 5, rel=1e-6)
-    _, critic, _, made = recorded("sgad")
-    images = by_name(critic_operations(critic, made))
-    assert images["conv1"].macs == 32 * 24 * 24 * 25 and images["conv2"].macs == 0
-
-
-def test_analog_networks_only_multiply() -> None:
-    _, critic, _, made = recorded("hybrid", objective="bce")
-    layers = critic_operations(critic, made)
-    assert sum(layer.acs for layer in layers) == 0
-    assert by_name(layers)["conv2"].macs == by_name(layers)["conv2"].dense == 64 * 8 * 8 * 25 * 32
+    network = Recurrent()
+    with torch.no_grad(), count_operations(network) as counts:
+        network(torch.rand(2, 4))
+    assert counts.uncounted(network) == ["cell.weight_ih", "cell.weight_hh"]
+    assert [layer.layer for layer in counts.of_one_image(2)] == ["inputs"]
 
 
 def test_sums_and_energy() -> None:
@@ -112,10 +188,3 @@ def test_sums_and_energy() -> None:
     assert values["synaptic_operations", "critic/all"] == 1010
     assert values["energy_nanojoule", "critic/all"] == pytest.approx((100 * 4.6 + 1010 * 0.9) / 1000)
     assert values["analog_energy_nanojoule", "critic/all"] == pytest.approx(0.92)
-
-
-def test_a_network_of_ones_own_is_said_to_be_unknown() -> None:
-    with pytest.raises(InputError, match="built-in generators"):
-        generator_operations(nn.Linear(2, 2), torch.zeros(1, 2))
-    with pytest.raises(InputError, match="built-in critics"):
-        critic_operations(nn.Linear(2, 2), Generated(torch.zeros(1, 1, 28, 28), torch.zeros(1, 1, 28, 28)))

@@ -1,5 +1,7 @@
 """Tables and figures of the analyses, from made-up findings whose means are known."""
 
+import dataclasses
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,6 +123,17 @@ def test_means_over_seeds_and_steps_stand_in_the_tables(stored: Stored) -> None:
     (alignment,) = analysis_tables(stored, "alignment")
     assert cells_of(alignment, "noise ceiling")["RSA: score"] == "0.800 ± 0.000"
     assert cells_of(alignment, "SGAN")["CKA: p"] == "0.020 ± 0.000"
+
+
+def test_a_model_without_any_value_keeps_its_row_and_its_reason(stored: Stored) -> None:
+    assert stored.analyses is not None
+    analyses = stored.analyses.copy()
+    lost = (analyses["model"] == "sgad") & (analyses["analysis"] == "energy")
+    analyses.loc[lost, "value"] = math.nan
+    analyses.loc[lost, ["protocol", "status"]] = ["energy of sgad's generator", "not computed: cell.weight of Own"]
+    (table,) = analysis_tables(dataclasses.replace(stored, analyses=analyses), "energy")
+    assert set(list(cells_of(table, "SGAD").values())[2:]) == {ABSENT}
+    assert "energy of sgad's generator: not computed: cell.weight of Own" in table.caption
 
 
 def test_captions_name_stand_ins_protocols_and_what_is_absent(stored: Stored) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sgad.display.captions import dataset_title
-from sgad.display.findings import Seen, analysis_caption, at_position, findings, models_of, seen
+from sgad.display.findings import Seen, analysis_caption, at_position, findings, looked_at, models_of, seen
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
 from sgad.names import label_of
 from sgad.store.stored import ANALYSIS_COLUMNS, Stored
@@ -149,7 +149,7 @@ def _model_table(stored: Stored, analysis: str, dataset: str) -> Table:
             Cell(variant),
             *(Cell(_look(frame, column, model, variant).text(column.decimals, column.scale)) for column in shown),
         ]
-        for model, variant in models_of(frame)
+        for model, variant in models_of(frame if frame.empty else looked_at(stored, analysis, dataset))
     ]
     columns = [Column("model"), Column("variant")]
     columns += [Column(column.heading, column.group, is_number=True) for column in shown]
