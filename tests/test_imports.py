@@ -85,6 +85,24 @@ def test_imports_follow_the_arrows(repository: Path) -> None:
     assert wrong == []
 
 
+def test_every_import_of_the_package_exists(repository: Path) -> None:
+    """Imports inside functions run late: a module that moved must not be found missing by a user."""
+    known = {name for name, _ in modules(repository)} | {
+        name.removesuffix(".__init__") for name, _ in modules(repository) if name.endswith(".__init__")
+    }
+    places = [(name, tree) for name, tree in modules(repository)]
+    for folder in ("tests", "benchmarks"):
+        paths = sorted((repository / folder).rglob("*.py"))
+        places += [(str(path.relative_to(repository)), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
+    absent = [
+        f"{name} -> {node.module}"
+        for name, tree in places
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "sgad" and node.module not in known
+    ]
+    assert absent == []
+
+
 def test_nothing_imports_the_command_line(repository: Path) -> None:
     users = [
         f"{name} -> {target}"

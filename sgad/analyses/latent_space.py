@@ -12,6 +12,7 @@ from sgad.analyses.findings import Finding, missing
 from sgad.analyses.subject import Floats, Subject
 from sgad.analyses.yardsticks import ImageSet, Yardsticks
 from sgad.images import tile, to_bytes
+from sgad.machine.files import atomic_write
 from sgad.measures.extractors.features import extract
 from sgad.measures.images import ImageSet as StoredImages
 from sgad.measures.images import images_of_array
@@ -22,7 +23,6 @@ from sgad.measures.mathematics.neighbours import (
     squared_distances,
 )
 from sgad.measures.readers import open_labels
-from sgad.runs.files import atomic_write
 
 PAIRS, WAYPOINTS = 8, 10
 PICTURED = 10

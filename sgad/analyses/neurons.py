@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgad.errors import InputError
+from sgad.machine.files import write_npz
 from sgad.measures.readers import open_split
-from sgad.runs.files import write_npz
 from sgad.runs.seeds import stream_seed
 
 Array = NDArray[np.float64]

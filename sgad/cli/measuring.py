@@ -162,7 +162,7 @@ def measure(
     """
     if (dataset is None) == (reference is None):
         raise InputError("give one of --dataset and --reference")
-    from sgad.compute import held_device, set_threads
+    from sgad.machine.devices import held_device, set_threads
     from sgad.measures.stage import measure_to_file
 
     set_threads(threads)
