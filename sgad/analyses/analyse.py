@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sgad.analyses.findings import FOLDER, Finding, missing, write_findings
+from sgad.analyses.toolbox.findings import FOLDER, Finding, missing, write_findings
 from sgad.config.experiment import ANALYSES
 from sgad.errors import InputError, require_choice
 from sgad.runs.record import FILE_NAME as RECORD
@@ -61,15 +61,15 @@ def _why_nothing(folder: Path) -> str:
 
 
 def _findings(request: AnalyseRequest) -> dict[str, list[Finding]]:
-    from sgad.analyses.alignment import analyse_alignment
-    from sgad.analyses.domain_gap import analyse_domain_gap
-    from sgad.analyses.energy import analyse_energy
-    from sgad.analyses.events import analyse_events
-    from sgad.analyses.latent_space import analyse_latent_space
-    from sgad.analyses.neurons import read_neurons
-    from sgad.analyses.subject import Subject
-    from sgad.analyses.temporal_gap import analyse_temporal_gap
-    from sgad.analyses.yardsticks import load_yardsticks
+    from sgad.analyses.alignment.measure import analyse_alignment
+    from sgad.analyses.alignment.neurons import read_neurons
+    from sgad.analyses.domain_gap.measure import analyse_domain_gap
+    from sgad.analyses.energy.measure import analyse_energy
+    from sgad.analyses.events.measure import analyse_events
+    from sgad.analyses.latent_space.measure import analyse_latent_space
+    from sgad.analyses.temporal_gap.measure import analyse_temporal_gap
+    from sgad.analyses.toolbox.subject import Subject
+    from sgad.analyses.toolbox.yardsticks import load_yardsticks
 
     subject = Subject(request.folder, request.data, request.num, request.device, request.statistics)
     yardsticks = load_yardsticks(request.data, request.device)

@@ -66,7 +66,7 @@ def neurons(dataset: str, data: Path, num: int, out: Path | None) -> None:
 
     They stand in for recordings, and every table says so.
     """
-    from sgad.analyses.neurons import synthetic_neurons_of, write_neurons
+    from sgad.analyses.alignment.neurons import synthetic_neurons_of, write_neurons
     from sgad.data.prepared import SYNTHETIC_NEURONS
 
     target = out or data / dataset / SYNTHETIC_NEURONS

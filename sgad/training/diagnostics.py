@@ -151,7 +151,7 @@ def _through_time(steps: Tensor) -> list[tuple[float, float]]:
 
 
 def _temporal_inconsistency(steps: Tensor | None, unit: float) -> float | None:
-    """Return the mean absolute difference between neighbouring steps, as `sgad.analyses.temporal_gap` defines it."""
+    """Return the mean absolute difference between neighbouring steps, as `sgad.analyses.temporal_gap.measure` defines it."""
     if steps is None or len(steps) < 2:
         return None
     return float(steps.float().diff(dim=0).abs().mean()) / unit

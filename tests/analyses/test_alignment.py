@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sgad.analyses.alignment import alignment, fit_stimuli
-from sgad.analyses.neurons import Neurons, read_neurons, synthetic_neurons, write_neurons
-from sgad.analyses.similarity import CEILINGS, MEASURES, noise_ceiling, permutation_test, rsa
+from sgad.analyses.alignment.measure import alignment, fit_stimuli
+from sgad.analyses.alignment.neurons import Neurons, read_neurons, synthetic_neurons, write_neurons
+from sgad.analyses.alignment.similarity import CEILINGS, MEASURES, noise_ceiling, permutation_test, rsa
 from sgad.errors import InputError
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sgad.analyses.alignment.neurons import synthetic_neurons_of, write_neurons
 from sgad.analyses.analyse import AnalyseRequest, analyse_run
-from sgad.analyses.findings import COLUMNS
-from sgad.analyses.neurons import synthetic_neurons_of, write_neurons
+from sgad.analyses.toolbox.findings import COLUMNS
 from sgad.config.compose import resolve
 from sgad.config.experiment import ANALYSES, ExperimentConfig
 from sgad.config.validation import validated

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from sgad.analyses.domain_gap import domain_gap, lattice_share
-from sgad.analyses.events import compare_events
-from sgad.analyses.findings import Finding, missing, write_findings
-from sgad.analyses.latent_space import class_balance, interpolate, nearest_indices, path_lengths
-from sgad.analyses.temporal_gap import share_findings, step_changes, temporal_gap
-from sgad.analyses.yardsticks import ImageSet, Yardsticks, pixel_distance, pixel_histogram
+from sgad.analyses.domain_gap.measure import domain_gap, lattice_share
+from sgad.analyses.events.measure import compare_events
+from sgad.analyses.latent_space.measure import class_balance, interpolate, nearest_indices, path_lengths
+from sgad.analyses.temporal_gap.measure import share_findings, step_changes, temporal_gap
+from sgad.analyses.toolbox.findings import Finding, missing, write_findings
+from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks, pixel_distance, pixel_histogram
 from sgad.measures.extractors.features import Extractor
 from sgad.measures.images import images_of_array
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sgad.analyses.counting import count_operations
-from sgad.analyses.energy import energy_findings, scoring_operations
-from sgad.analyses.operations import Operations
+from sgad.analyses.energy.counting import count_operations
+from sgad.analyses.energy.measure import energy_findings, scoring_operations
+from sgad.analyses.energy.operations import Operations
 from sgad.config.run import RunConfig
 from sgad.models.generators import SgadGenerator
 from sgad.models.registry import build_discriminator, build_generator, fold_batch_norm

@@ -1,6 +1,6 @@
 """Operations of the built-in networks, layer by layer from a list written by hand: the definition.
 
-`sgad.analyses.counting` must find the same numbers without a list.
+`sgad.analyses.energy.counting` must find the same numbers without a list.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sgad.analyses.energy import scoring_operations
-from sgad.analyses.operations import Operations
+from sgad.analyses.energy.measure import scoring_operations
+from sgad.analyses.energy.operations import Operations
 from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.generators import BASE_CHANNELS, Generated, Generator
 from sgad.snn.activity import neuron_rates

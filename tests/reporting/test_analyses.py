@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sgad.analyses.findings import COLUMNS, Finding, missing, write_findings
+from sgad.analyses.toolbox.findings import COLUMNS, Finding, missing, write_findings
 from sgad.config.experiment import ExperimentConfig
 from sgad.display.findings import analysis_caption, findings, seen
 from sgad.display.formats import ABSENT

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sgad.analyses.findings import Finding, write_findings
+from sgad.analyses.toolbox.findings import Finding, write_findings
 from sgad.cli import main
 from sgad.config.compose import resolve_run
 from sgad.config.experiment import ExperimentConfig

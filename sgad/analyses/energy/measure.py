@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from sgad.analyses.counting import Counts, count_operations
-from sgad.analyses.findings import Finding, missing
-from sgad.analyses.operations import PICOJOULES_AC, PICOJOULES_MAC, Operations
-from sgad.analyses.subject import Subject
+from sgad.analyses.energy.counting import Counts, count_operations
+from sgad.analyses.energy.operations import PICOJOULES_AC, PICOJOULES_MAC, Operations
+from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.subject import Subject
 from sgad.errors import InputError
 from sgad.models.generators import Generated, SgadGenerator
 from sgad.snn.activity import neuron_rates

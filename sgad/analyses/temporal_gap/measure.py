@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sgad.analyses.findings import Finding
-from sgad.analyses.subject import Floats, Subject
-from sgad.analyses.yardsticks import PIXELS, ImageSet, Yardsticks
+from sgad.analyses.toolbox.findings import Finding
+from sgad.analyses.toolbox.subject import Floats, Subject
+from sgad.analyses.toolbox.yardsticks import PIXELS, ImageSet, Yardsticks
 from sgad.images import tile, to_bytes
 from sgad.machine.files import atomic_write
 

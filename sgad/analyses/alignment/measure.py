@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sgad.analyses.findings import Finding, missing
-from sgad.analyses.neurons import Neurons
-from sgad.analyses.similarity import CEILINGS, MEASURES, Array, as_rows, noise_ceiling, permutation_test
-from sgad.analyses.subject import Subject
+from sgad.analyses.alignment.neurons import Neurons
+from sgad.analyses.alignment.similarity import CEILINGS, MEASURES, Array, as_rows, noise_ceiling, permutation_test
+from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.subject import Subject
 from sgad.snn.activity import neuron_rates, record_activity
 
 PERMUTATIONS = 199

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sgad.analyses.findings import Finding, missing
-from sgad.analyses.subject import Floats, Subject
-from sgad.analyses.yardsticks import ImageSet, Yardsticks
+from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.subject import Floats, Subject
+from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks
 from sgad.images import save_gif, to_bytes
 
 OFF, ON = 0, 1

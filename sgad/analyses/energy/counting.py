@@ -3,7 +3,7 @@
 Inside `count_operations` each torch function passes through a mode that knows what its inputs are: a weight of the network,
 spikes of one of our layers (with how many of them each value stands for, before pooling and summing over time), or analog
 values. A linear layer or a convolution then counts accumulates or multiply-accumulates by the conventions of
-`sgad.analyses.operations`. What a layer of ours computes is known from its recorded activity; anything else that is 0 or 1
+`sgad.analyses.energy.operations`. What a layer of ours computes is known from its recorded activity; anything else that is 0 or 1
 everywhere is taken for spikes, too, so that neurons that a user steps by hand count as well.
 """
 
@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
-from sgad.analyses.operations import Operations
+from sgad.analyses.energy.operations import Operations
 from sgad.snn.activity import record_activity
 from sgad.snn.convolutions import narrow_upconvolution
 from sgad.snn.layers import Spiking, use_engine

@@ -6,9 +6,9 @@ and the data are neither (Feng et al. 2024, arXiv:2305.10246, section 3).
 
 import numpy as np
 
-from sgad.analyses.findings import Finding
-from sgad.analyses.subject import Floats, Subject
-from sgad.analyses.yardsticks import ImageSet, Yardsticks, pixel_histogram
+from sgad.analyses.toolbox.findings import Finding
+from sgad.analyses.toolbox.subject import Floats, Subject
+from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks, pixel_histogram
 
 #: Bars of the histograms that are stored.
 BARS = 32

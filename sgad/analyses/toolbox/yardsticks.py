@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from sgad.analyses.findings import Finding, missing
+from sgad.analyses.toolbox.findings import Finding, missing
 from sgad.images import to_bytes
 from sgad.measures.extractors.features import Extractor, extract
 from sgad.measures.extractors.networks import Missing, Sources, load_network

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sgad.analyses.findings import Finding, missing
-from sgad.analyses.subject import Floats, Subject
-from sgad.analyses.yardsticks import ImageSet, Yardsticks
+from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.subject import Floats, Subject
+from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks
 from sgad.images import tile, to_bytes
 from sgad.machine.files import atomic_write
 from sgad.measures.extractors.features import extract

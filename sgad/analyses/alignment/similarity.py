@@ -1,7 +1,7 @@
 """How alike two sets of responses to the same stimuli are: RSA, CKA, SVCCA, regression; noise ceilings; permutations.
 
 All take responses (n, d) and (n, e), float64, rows in the order of the stimuli. SciPy's distances and ranks, NumPy's
-decompositions; `sgad.analyses.alignment` says what the scores mean.
+decompositions; `sgad.analyses.alignment.measure` says what the scores mean.
 """
 
 from collections.abc import Callable

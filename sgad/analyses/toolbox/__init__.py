@@ -1,0 +1,1 @@
+"""What several analyses share: the run that is looked at, yardsticks, findings."""
