@@ -88,6 +88,9 @@ METRICS: dict[str, Metric] = {
         *_autoencoder_metrics("fad_fsvae", "FSVAE protocol"),
         *_autoencoder_metrics("fad_eval", "evaluation mode"),
         *_autoencoder_metrics("fad_own", "own autoencoder"),
+        Metric("fad_val", "FAD (FSVAE protocol, valid)", higher_is_better=False),
+        Metric("fad_eval_val", "FAD (evaluation mode, valid)", higher_is_better=False),
+        Metric("cfd_val", "CFD (valid)", higher_is_better=False),
         Metric(
             "nearest_neighbour",
             "nearest training neighbour, ratio to test",

@@ -97,7 +97,8 @@ def _write_history(path: Path, key: RunKey, num_rows: int) -> None:
 def fake_values(key: RunKey) -> dict[str, float]:
     """The made-up measures of a run."""
     rank = {"sgan": 3.0, "swgan": 1.5, "sgad": 1.0}[key.model]
-    return {"cfd": 20 * rank + key.seed, "ccs": 8 / rank + 0.1 * key.seed, "recall_classifier": 0.5 / rank}
+    distances = {"cfd": 20 * rank + key.seed, "cfd_val": 21 * rank + key.seed}
+    return {**distances, "ccs": 8 / rank + 0.1 * key.seed, "recall_classifier": 0.5 / rank}
 
 
 def _write_metrics(path: Path, values: dict[str, float], experiment: ExperimentConfig) -> None:

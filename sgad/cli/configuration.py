@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sgad.config.compose import Resolved, load_model, load_variant, parse_settings, resolve, resolve_file
+from sgad.config.compose import Resolved, check_runs, load_model, load_variant, parse_settings, resolve, resolve_file
 from sgad.errors import InputError, SgadError
 
 
@@ -87,7 +87,9 @@ def _describe(path: Path) -> str:
         run = resolve_authors_file(path).resolved.config
         return f"authors' file, {run.dataset}/{run.model}"
     if folder == "experiments" or {"title", "measures"} <= set(content):
-        return f"experiment, {len(load_experiment(str(path)).run_keys())} runs"
+        experiment = load_experiment(str(path))
+        check_runs(experiment)
+        return f"experiment, {len(experiment.run_keys())} runs"
     if folder == "datasets" or "source" in content:
         from sgad.data.description import load_description
 

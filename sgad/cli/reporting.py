@@ -76,7 +76,9 @@ def regenerate(experiment: str, results: Path) -> None:
 @click.command()
 @_EXPERIMENT
 @_RESULTS
-@click.option("--metric", default="fad_fsvae", show_default=True, help="What the variants are ranked by.")
+@click.option(
+    "--metric", default="fad_eval_val", show_default=True, help="What the variants are ranked by, on held-out images."
+)
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(1), help="Variants that go on.")
 @click.option("--steps", required=True, type=click.IntRange(1), help="Update pairs of the next round.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The next experiment's file.")
@@ -84,13 +86,13 @@ def halve(experiment: str, results: Path, metric: str, keep: int, steps: int, ou
     """Write the next round of a search: EXPERIMENT's best variants, trained for longer.
 
     A round is an experiment like any other: many variants with few update pairs each. The first variant always goes on,
-    as what the others are compared with.
+    as what the others are compared with. EXPERIMENT says `purpose: search`, so that it has seen held-out images only.
 
     \b
     Example:
-      snakemake --config experiment=search_1
-      sgad halve search_1 --keep 4 --steps 1500 --out configs/experiments/search_2.yaml
-      snakemake --config experiment=search_2
+      snakemake --config experiment=search_4
+      sgad halve search_4 --keep 4 --steps 1500 --out configs/experiments/search_5.yaml
+      snakemake --config experiment=search_5
     """
     from sgad.config.experiment import load_experiment
     from sgad.config.yaml_files import dump_yaml

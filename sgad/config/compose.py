@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sgad.config.experiment import RunKey
+from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.config.paths import find_config
 from sgad.config.run import QUIRK_PRESETS, RUN_KEYS, Name, RunConfig
 from sgad.config.validation import require_known_keys, validated
@@ -46,6 +46,9 @@ class VariantFile(BaseModel):
     description: str = ""
     note: str = Field("", description="said in the caption of every result of this variant")
     defaults: Overrides = Field(default_factory=dict)
+    alone: Overrides = Field(
+        default_factory=dict, description="further values where the variant's name comes first, not behind another's"
+    )
     models: dict[Name, Overrides] = Field(default_factory=dict)
     datasets: dict[Name, Overrides] = Field(default_factory=dict)
 
@@ -70,7 +73,7 @@ def load_model(path: Path) -> ModelFile:
 def load_variant(path: Path) -> VariantFile:
     """Return a variant's file, checked."""
     content = validated(VariantFile, read_yaml(path), str(path))
-    _check_blocks(path, {"defaults": content.defaults}, content.models, content.datasets)
+    _check_blocks(path, {"defaults": content.defaults, "alone": content.alone}, content.models, content.datasets)
     return content
 
 
@@ -120,7 +123,11 @@ def resolve(
         (f"{_short(model_path)}", model_file.defaults),
         (f"{_short(model_path)} shapes.{shape}", model_file.shapes.get(shape, {})),
         (f"{_short(model_path)} datasets.{dataset}", model_file.datasets.get(dataset, {})),
-        *(layer for part in variant.split("+") for layer in _variant_layers(part, dataset, model)),
+        *(
+            layer
+            for place, part in enumerate(variant.split("+"))
+            for layer in _variant_layers(part, dataset, model, is_first=place == 0)
+        ),
         (source, {key: value for key, value in (file_values or {}).items() if key not in _IDENTITY}),
         ("--set", settings or {}),
     ]
@@ -136,7 +143,7 @@ def resolve(
     return Resolved(config, origins)
 
 
-def _variant_layers(part: str, dataset: str, model: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _variant_layers(part: str, dataset: str, model: str, *, is_first: bool) -> list[tuple[str, Mapping[str, Any]]]:
     """Return what one part of a variant's name sets, each mapping with its origin."""
     if "=" in part:
         return [(f"variant {part}", parse_settings([part], source="variant"))]
@@ -144,6 +151,7 @@ def _variant_layers(part: str, dataset: str, model: str) -> list[tuple[str, Mapp
     content = load_variant(path)
     return [
         (_short(path), content.defaults),
+        (f"{_short(path)} alone", content.alone if is_first else {}),
         (f"{_short(path)} models.{model}", content.models.get(model, {})),
         (f"{_short(path)} datasets.{dataset}", content.datasets.get(dataset, {})),
     ]
@@ -169,6 +177,23 @@ def _short(path: Path) -> str:
 def resolve_run(key: RunKey) -> RunConfig:
     """Return the configuration of one run of an experiment."""
     return resolve(key.dataset, key.model, key.variant, key.seed).config
+
+
+def check_runs(experiment: ExperimentConfig) -> None:
+    """Compose one configuration of each data set, model and variant of an experiment.
+
+    Raises
+    ------
+    InputError
+        If one of them is wrong, or trains on the images that a search chooses by.
+    """
+    for key in dict.fromkeys(key._replace(seed=0) for key in experiment.run_keys()):
+        config = resolve_run(key)
+        if experiment.purpose == "search" and config.holdout != "valid":
+            raise InputError(
+                f"{experiment.name}: variant {key.variant!r} has holdout = {config.holdout}, so it trains on the images"
+                f" that a search chooses by; take {key.variant}+holdout=valid"
+            )
 
 
 def run_hash(key: RunKey) -> str:

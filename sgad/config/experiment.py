@@ -45,6 +45,8 @@ FigureName = Literal[
     "alignment",
 ]
 ANALYSES: tuple[str, ...] = get_args(AnalysisName)
+#: Measures against held-out training images: all that a search may see (`sgad.measures.plan.ON_VALID`).
+VALID_MEASURES = ("fad_val", "fad_eval_val", "cfd_val")
 DEFAULT_MEASURES = ("cfd", "ccs", "kid_classifier", "precision_classifier", "recall_classifier")
 
 
@@ -92,6 +94,10 @@ class ExperimentConfig(BaseModel):
     title: str = Field(min_length=1)
     description: str = ""
     note: str = Field("", description="said in every caption, for example that the recipe is not the paper's")
+    purpose: Literal["comparison", "search"] = Field(
+        "comparison",
+        description="search: recipes are chosen from its numbers, so it sees held-out training images only",
+    )
     datasets: tuple[Name, ...] = ()
     models: tuple[Name, ...] = ()
     variants: tuple[VariantName, ...] = ("paper",)
@@ -111,6 +117,16 @@ class ExperimentConfig(BaseModel):
     def _has_neurons(self) -> "ExperimentConfig":
         if ("alignment" in self.analyses) != bool(self.neurons):
             raise ValueError("analyses: alignment and neurons go together; give the path of responses, or `synthetic`")
+        return self
+
+    @model_validator(mode="after")
+    def _searches_on_valid(self) -> "ExperimentConfig":
+        on_test = [name for name in self.measures if name not in VALID_MEASURES]
+        if self.purpose == "search" and on_test:
+            raise ValueError(
+                f"purpose search must not see test: measures {', '.join(on_test)} compare with it; take"
+                f" {', '.join(VALID_MEASURES)}"
+            )
         return self
 
     @model_validator(mode="after")

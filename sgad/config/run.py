@@ -138,6 +138,11 @@ class RunConfig(BaseModel):
     event_counts: Literal["raw", "clipped"] = Field(
         "raw", description="real event frames as they are (the release), or cut at 1, the most that a generator makes"
     )
+    holdout: Literal["none", "valid"] = Field(
+        "none",
+        description="valid: 5,000 training images (a tenth of a small split) are not trained on, so that recipes can be chosen by"
+        " fad_val, fad_eval_val and cfd_val",
+    )
     flip: bool | None = Field(None, description="random horizontal flips; null: as the data set says")
 
     # --- sampling and measuring
@@ -221,7 +226,7 @@ NOT_HASHED = {
 }
 
 #: Keys younger than stored results, with the value that stands for how those were made: it does not change their hash.
-ADDED_LATER = {"scoring_query": "image", "event_counts": "raw"}
+ADDED_LATER = {"scoring_query": "image", "event_counts": "raw", "holdout": "none"}
 
 #: Public keys with their order in files.
 RUN_KEYS = tuple(RunConfig.model_fields)

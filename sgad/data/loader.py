@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgad.config.cost import steps_per_epoch
+from sgad.data.held_out import Holdout, training_rows
 from sgad.data.prepared import Prepared
 from sgad.errors import InputError
 from sgad.runs.seeds import stream_seed
@@ -29,6 +30,8 @@ class Batches:
         Random horizontal flips; None: as the data set says.
     drop_last
         Leave out the last, smaller batch of an epoch.
+    holdout
+        `valid` leaves out the held-out training images (`sgad.data.held_out`).
     """
 
     def __init__(
@@ -41,12 +44,15 @@ class Batches:
         event_counts: Literal["raw", "clipped"] = "raw",
         flip: bool | None = None,
         drop_last: bool = False,
-        split: str = "train",
+        holdout: Holdout = "none",
     ) -> None:
-        images = prepared.split(split).images
-        if drop_last and batch_size > len(images):
+        images = prepared.train.images
+        #: Rows of the training split that are drawn from; None: all.
+        self._rows = training_rows(prepared, holdout)
+        self._count = len(images) if self._rows is None else len(self._rows)
+        if drop_last and batch_size > self._count:
             raise InputError(
-                f"batch_size {batch_size} is larger than the {len(images)} samples of {prepared.folder};"
+                f"batch_size {batch_size} is larger than the {self._count} samples of {prepared.folder};"
                 " take a smaller one or `drop_last: false`"
             )
         self._images: NDArray[Any] = np.array(images) if images.nbytes <= IN_MEMORY_BYTES else images
@@ -67,16 +73,16 @@ class Batches:
 
     @property
     def num_samples(self) -> int:
-        """Samples in the split."""
-        return len(self._images)
+        """Samples that batches are drawn from."""
+        return self._count
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in one pass through the split."""
-        return steps_per_epoch(len(self._images), self._batch_size, drop_last=self._drop_last)
+        """Batches in one pass through these samples."""
+        return steps_per_epoch(self._count, self._batch_size, drop_last=self._drop_last)
 
     def indices(self, step: int) -> NDArray[np.int64]:
-        """Return which samples the batch of a global step holds."""
+        """Return which rows of the training split the batch of a global step holds."""
         epoch, within = divmod(step, self.steps_per_epoch)
         return self._order(epoch)[within * self._batch_size : (within + 1) * self._batch_size]
 
@@ -106,7 +112,8 @@ class Batches:
 
     def _draw_order(self, epoch: int) -> NDArray[np.int64]:
         generator = np.random.default_rng(stream_seed(*self._axes, "order", epoch))
-        return generator.permutation(len(self._images))
+        order = generator.permutation(self._count)
+        return order if self._rows is None else self._rows[order]
 
     def _flips(self, step: int, count: int) -> NDArray[np.bool_]:
         generator = np.random.default_rng(stream_seed(*self._axes, "flip", step))

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from sgad.data.held_out import held_out_rows
 from sgad.machine.files import write_json
 from sgad.measures.comparing import measure_images
 from sgad.measures.extractors.networks import Sources
 from sgad.measures.images import EventView, ImageSet, Indices
 from sgad.measures.passes import Options
-from sgad.measures.plan import NEAREST
-from sgad.measures.readers import open_split, reference_split
+from sgad.measures.plan import NEAREST, ON_VALID
+from sgad.measures.readers import open_split, open_valid, reference_split
 
 NOISE_SEED = 20230522
 
@@ -58,12 +59,14 @@ def baselines(
         "noise": noise_images(reference.shape, num),
         "train_copy": replace(train.random_subset(num, seed=1), name="train_copy"),
     }
+    on_valid = tuple(name for name in wanted if name in ON_VALID)
+    on_test = tuple(name for name in wanted if name not in ON_VALID)
     document: dict[str, Any] = {"metrics": []}
     for model, images in models.items():
         found = measure_images(
             images,
             reference,
-            wanted,
+            on_test,
             extractor=extractor,
             protocol=protocol,
             training=train,
@@ -72,7 +75,22 @@ def baselines(
         )
         document |= {"reference": found["reference"] | {"name": data.name}}
         document["metrics"] += [{"model": model} | row for row in found["metrics"]]
+    if on_valid:
+        valid = open_valid(data)
+        seen = {"real_train": _seen_images(data, num, seed=0), "train_copy": _seen_images(data, num, seed=1)}
+        for model, images in (models | seen).items():
+            found = measure_images(images, reference, on_valid, valid=valid, options=options)
+            document["metrics"] += [{"model": model} | row for row in found["metrics"]]
     return document
+
+
+def _seen_images(data: Path, num: int, seed: int) -> ImageSet:
+    """Return training images that are not held out: a floor that holds copies of its reference would be too low."""
+    train = open_split(data, "train")
+    if not (data / "valid.images.npy").is_file():
+        held_out = held_out_rows(np.load(data / "train.images.npy", mmap_mode="r"))
+        train = train.subset(np.setdiff1d(np.arange(len(train)), held_out))
+    return replace(train.random_subset(num, seed), name="real_train")
 
 
 def baselines_to_file(

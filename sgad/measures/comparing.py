@@ -9,7 +9,7 @@ from sgad.measures.extractors.networks import Missing, load_network
 from sgad.measures.images import EventView, ImageSet, ValueRange, as_channels, images_of_array, require_comparable
 from sgad.measures.memorised import nearest_row
 from sgad.measures.passes import Options, features_of, metric_names, protocol_text
-from sgad.measures.plan import NEAREST, Wanted, plan
+from sgad.measures.plan import NEAREST, VALID, Wanted, plan
 from sgad.measures.quantities import combine, over_draws
 from sgad.measures.reference import Comparable, ImageReference, Reference, StatisticsReference
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
@@ -40,6 +40,7 @@ def measure_images(
     protocol: str = "clean",
     value_range: ValueRange | None = None,
     training: ImageSet | None = None,
+    valid: ImageSet | None = None,
     samples_are_training: bool = False,
     options: Options | None = None,
 ) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def measure_images(
     `samples` and `reference` are image sets (`open_images`), or arrays and tensors (N, C, H, W): uint8, or floats of the
     declared `value_range`; the reference may also be statistics (`read_statistics`). One pass through each network gives
     all its quantities. What cannot be computed here becomes a row without value that says why and what fixes it.
-    `training` is needed for `nearest_neighbour` only.
+    `training` is needed for `nearest_neighbour` only, `valid` for the measures against held-out images (`fad_val`).
 
     Raises
     ------
@@ -66,14 +67,28 @@ def measure_images(
             " draw more images or ask for fewer draws"
         )
     rows: dict[str, Row] = {}
-    for network in dict.fromkeys(item.network for item in wanted):
-        items = [item for item in wanted if item.network == network]
-        rows |= _rows_of_network(network, items, sets, options)
+    for network, split in dict.fromkeys((item.network, item.split) for item in wanted):
+        items = [item for item in wanted if (item.network, item.split) == (network, split)]
+        if split != VALID:
+            rows |= _rows_of_network(network, items, sets, options)
+        elif valid is None:
+            rows |= {item.metric: missing_row(item, _NO_VALID) for item in items}
+        else:
+            rows |= _rows_of_network(network, items, _against(valid, sets, options), replace(options, split=VALID))
     return {
         "samples": {"path": sets.samples.name, "sha256": sets.samples_hash, "n": len(sets.samples)},
         "reference": sets.reference.document() | {"split": options.split},
         "metrics": [rows[item.metric] for item in wanted],
     }
+
+
+_NO_VALID = Missing("only a prepared data set has held-out training images", "give --dataset NAME")
+
+
+def _against(valid: ImageSet, sets: _Sets, options: Options) -> _Sets:
+    """The sets with the held-out images as the reference."""
+    images = valid.viewed(options.event_view)
+    return replace(sets, reference=ImageReference(images, images.content_hash()))
 
 
 def _as_set(images: Any, value_range: ValueRange | None, name: str) -> ImageSet:

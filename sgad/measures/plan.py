@@ -1,7 +1,7 @@
 """What a measure's name asks for: which quantity, of which feature network. Standard library only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sgad.errors import InputError, nearest, require_choice
 
@@ -13,15 +13,23 @@ NETWORKS = ("classifier", *INCEPTION, *AUTOENCODERS)
 #: Quantities that any features give; each metric key is the quantity, "_", the network.
 COMMON = ("kid", "precision", "recall", "density", "coverage")
 NEAREST = "nearest_neighbour"
+#: The held-out training images (`sgad.data.held_out`): what recipes are chosen on.
+VALID = "valid"
+#: Measures against them -> the measure that they are, otherwise, equal to.
+ON_VALID = {"fad_val": "fad_fsvae", "fad_eval_val": "fad_eval", "cfd_val": "cfd"}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One metric: its key, the feature network ("pixels" for none) and the quantity made of its features."""
+    """One metric: its key, the feature network ("pixels" for none) and the quantity made of its features.
+
+    `split`: the reference images, empty for the data set's reference split.
+    """
 
     metric: str
     network: str
     quantity: str
+    split: str = ""
 
 
 def _all_wanted() -> dict[str, Wanted]:
@@ -37,7 +45,8 @@ def _all_wanted() -> dict[str, Wanted]:
         ]
     found += [Wanted(f"{name}_{network}", network, name) for network in NETWORKS for name in COMMON]
     found.append(Wanted(NEAREST, "pixels", NEAREST))
-    return {wanted.metric: wanted for wanted in found}
+    known = {wanted.metric: wanted for wanted in found}
+    return known | {key: replace(known[name], metric=key, split=VALID) for key, name in ON_VALID.items()}
 
 
 KNOWN = _all_wanted()
@@ -81,7 +90,7 @@ def plan(names: Sequence[str], extractor: str | None = None, protocol: str = "cl
             choices = (*SHORT, *KNOWN)
             raise InputError(
                 f"measure {name!r} is unknown{nearest(name, choices)}; known are {', '.join(SHORT)}, cfd,"
-                f" ccs, {', '.join(AUTOENCODERS)}, {NEAREST} and keys such as kid_classifier or fid_inception_clean"
+                f" ccs, {', '.join((*AUTOENCODERS, *ON_VALID))}, {NEAREST} and keys such as kid_classifier or fid_inception_clean"
             )
         for key in SHORT.get(name, (name,)):
             keys[key.format(p=PROTOCOLS[protocol], n=network)] = None

@@ -1,6 +1,7 @@
 """Images of others: image folders, archives of arrays, prepared data sets."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from sgad.data.held_out import held_out_rows
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
 from sgad.machine.files import read_json
@@ -82,6 +84,14 @@ def open_split(folder: Path, split: str | None = None) -> ImageSet:
     if not path.is_file():
         raise InputError(f"{path} does not exist; run `sgad prepare {folder.name}` again")
     return images_of_array(_load_npy(path), None, str(path), counts=manifest.get("kind") == "events")
+
+
+def open_valid(folder: Path) -> ImageSet:
+    """Open the images that recipes are chosen on: the split `valid`, or the held-out ones of the training split."""
+    if (folder / "valid.images.npy").is_file():
+        return open_split(folder, "valid")
+    held_out = held_out_rows(_load_npy(folder / "train.images.npy"))
+    return replace(open_split(folder, "train").subset(held_out), name=f"{folder}: held-out training images")
 
 
 def open_labels(folder: Path, split: str, count: int) -> NDArray[np.int64] | None:

@@ -9,8 +9,8 @@ from sgad.measures.comparing import measure_images
 from sgad.measures.extractors.networks import Sources, identify_weights
 from sgad.measures.images import EventView, ValueRange
 from sgad.measures.passes import Options
-from sgad.measures.plan import NEAREST, NETWORKS, Wanted, plan
-from sgad.measures.readers import is_prepared, open_images, open_split, reference_split, samples_record
+from sgad.measures.plan import NEAREST, NETWORKS, VALID, Wanted, plan
+from sgad.measures.readers import is_prepared, open_images, open_split, open_valid, reference_split, samples_record
 from sgad.measures.reference import read_statistics
 from sgad.measures.rows import empty_row
 
@@ -70,11 +70,13 @@ def _document(
         return _document_of_failure(samples, reference, wanted, reason)
     statistics = read_statistics(reference)
     needs_training = options.sources.data is not None and any(item.metric == NEAREST for item in wanted)
+    needs_valid = options.sources.data is not None and any(item.split == VALID for item in wanted)
     return measure_images(
         open_images(samples, value_range),
         open_images(reference, value_range) if statistics is None else statistics,
         [item.metric for item in wanted],
         training=open_split(reference, "train") if needs_training else None,
+        valid=open_valid(reference) if needs_valid else None,
         options=options,
     )
 

@@ -14,6 +14,7 @@ from sgad._version import __version__
 from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
+from sgad.data.held_out import num_training
 from sgad.data.loader import Batches
 from sgad.data.prepared import Prepared, load_prepared
 from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
@@ -90,9 +91,10 @@ def _require_fit(config: RunConfig, prepared: Prepared) -> None:
             f"{manifest.name} was prepared with time_bins {manifest.time_bins}, the run wants time_steps"
             f" {config.time_steps}; set time_bins in its description and prepare it again"
         )
-    if manifest.counts["train"] % config.batch_size == 1 and not config.drop_last:
+    count = num_training(prepared, config.holdout)
+    if count % config.batch_size == 1 and not config.drop_last:
         raise InputError(
-            f"batch_size {config.batch_size} leaves one of {manifest.counts['train']} training images for the last batch,"
+            f"batch_size {config.batch_size} leaves one of {count} training images for the last batch,"
             " and batch norm needs two; take another batch_size or drop_last: true"
         )
 
@@ -134,6 +136,7 @@ def _train_locked(
         event_counts=config.event_counts,
         flip=config.flip,
         drop_last=config.drop_last,
+        holdout=config.holdout,
     )
     origin = _origin(request, prepared)
     checkpoint, notes = newest_checkpoint(folder, origin) if request.resume else (None, [])

@@ -1,11 +1,14 @@
 """Composition: which layer wins, where a value came from, and what a wrong key is answered."""
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from sgad.config.compose import parse_settings, resolve, resolve_file, variant_note
+from sgad.config.compose import check_runs, parse_settings, resolve, resolve_file, run_hash, variant_note
+from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.config.yaml_files import dump_yaml
 from sgad.errors import InputError
 
@@ -133,3 +136,33 @@ def test_a_single_switch_adds_to_a_preset() -> None:
     assert config.quirks.nmnist_axes and config.quirks.generator_run_twice
     config = resolve("nmnist", "sgan", "paper+quirks.keep_discriminator_state=false").config
     assert config.quirks.generator_run_twice and not config.quirks.keep_discriminator_state
+
+
+def test_a_search_sees_held_out_images_only() -> None:
+    fields = {"name": "s", "title": "S", "purpose": "search", "datasets": ("digits",), "models": ("sgad",)}
+    with pytest.raises(ValidationError, match="must not see test: measures fad_fsvae, cfd"):
+        ExperimentConfig.model_validate({**fields, "measures": ("fad_val", "fad_fsvae", "cfd")})
+    search = ExperimentConfig.model_validate({**fields, "measures": ("fad_val", "cfd_val"), "variants": ("quick",)})
+    with pytest.raises(InputError, match=r"'quick' has holdout = none.*take quick\+holdout=valid"):
+        check_runs(search)
+    check_runs(search.model_copy(update={"variants": ("quick+holdout=valid", "tuned")}))
+
+
+def test_the_tuned_recipe_is_complete_and_behind_stable_what_stored_results_name() -> None:
+    tuned = resolve("fashion_mnist", "sgan", "tuned").config
+    assert (tuned.latent_dim, tuned.holdout, tuned.threshold, tuned.objective) == (32, "valid", 0.5, "hinge")
+    before = resolve("fashion_mnist", "sgan", "stable+tuned").config
+    assert (before.latent_dim, before.holdout) == (100, "none")
+    same = before.model_dump() | {"variant": "tuned", "latent_dim": 32, "holdout": "valid"}
+    assert tuned.model_dump() == same
+
+
+def test_stored_results_keep_their_hashes(repository: Path) -> None:
+    """A stored run whose configuration hashes otherwise would be trained anew."""
+    different = []
+    for path in sorted((repository / "results").glob("*/*/runs.csv")):
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+            key = RunKey(row["dataset"], row["model"], row["variant"], int(row["seed"]))
+            if row["config_hash"] and run_hash(key) != row["config_hash"]:
+                different.append(f"{path.parent.name}: {key.folder}")
+    assert different == []

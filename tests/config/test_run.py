@@ -77,6 +77,7 @@ def test_a_key_added_later_does_not_change_the_hash_of_older_runs() -> None:
     assert make().hash() == hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()[:16]
     assert make(scoring_query="frame").hash() != make().hash()
     assert make(event_counts="clipped").hash() != make().hash()
+    assert make(holdout="valid").hash() != make().hash()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sgad.data.held_out import held_out_rows
 from sgad.errors import InputError
 from sgad.measures.baselines import baselines, baselines_to_file, noise_images
 from sgad.measures.comparing import measure_images
@@ -424,3 +425,27 @@ def test_published_statistics_can_be_the_reference(tmp_path, trained_digits, dig
     np.savez(tmp_path / "wrong.npz", mu=np.zeros(3), sigma=np.eye(4))
     with pytest.raises(InputError, match=r"wrong.npz has mu"):
         measure_to_file(tmp_path / "a.npy", tmp_path / "wrong.npz", ["cfd"], tmp_path / "m.json")
+
+
+def test_measures_on_valid_compare_with_held_out_training_images(trained_digits, tmp_path):
+    train = np.load(trained_digits / "train.images.npy")
+    held_out = train[held_out_rows(train)]
+    np.savez(tmp_path / "same.npz", images=held_out)
+    found = measure_to_file(tmp_path / "same.npz", trained_digits, ["cfd_val", "cfd"], tmp_path / "m.json")
+    on_valid, on_test = found["metrics"]
+    assert (on_valid["metric"], on_test["metric"]) == ("cfd_val", "cfd")
+    assert on_valid["value"] == pytest.approx(0, abs=1e-6) and on_test["value"] > 1e-3
+    assert "valid split; n=120 generated, 120 reference" in on_valid["protocol"]
+    assert "test split; n=120 generated, 300 reference" in on_test["protocol"]
+
+
+def test_without_a_prepared_data_set_there_are_no_held_out_images(samples, tmp_path):
+    (row,) = measure_to_file(samples, samples, ["cfd_val"], tmp_path / "m.json")["metrics"]
+    assert row["value"] is None and "only a prepared data set has held-out training images" in row["status"]
+
+
+def test_the_floor_on_valid_holds_no_copy_of_its_reference(trained_digits):
+    floor = baselines(trained_digits, ["cfd_val"], num=1200)["metrics"]
+    values = {row["model"]: row["value"] for row in floor if row["metric"] == "cfd_val"}
+    assert 0 < values["real_train"] == values["train_copy"] < values["noise"]
+    assert "n=1080 generated, 120 reference" in next(row["protocol"] for row in floor if row["metric"] == "cfd_val")

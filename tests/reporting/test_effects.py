@@ -23,6 +23,7 @@ VALUES = {"base": 10.0, "bad": 14.0, "good": 8.0, "better": 5.0}
 
 def made_up(**changes: object) -> ExperimentConfig:
     fields = {"datasets": ("digits",), "models": ("sgad",), "variants": VARIANTS, "seeds": (0, 1), "title": "Search"}
+    fields |= {"purpose": "search", "measures": ("cfd_val",)}
     return fake_experiment(**{**fields, **changes})
 
 
@@ -32,7 +33,7 @@ def summary_of(values: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
     for variant, value in values.items():
         for seed, shift in ((0, -1.0), (1, 1.0)):
             key = {"dataset": "digits", "model": "sgad", "variant": f"{variant}+max_steps=5", "seed": seed}
-            for metric in ("cfd", "ccs"):
+            for metric in ("cfd", "ccs", "cfd_val"):
                 row = {"family": "snn", "time_steps": 4, "metric": metric, "value": value + shift}
                 rows.append(key | row | {"n": 100, "protocol": "p", "status": "completed"})
             runs.append(key | {"status": "completed", "steps": 5})
@@ -71,20 +72,18 @@ def test_a_variant_that_was_not_trained_has_no_length() -> None:
 
 def test_the_better_variants_go_on_and_train_longer() -> None:
     summary, _ = summary_of(VALUES)
-    following = halve(made_up(), summary, "cfd", keep=2, steps=20, name="next")
+    following = halve(made_up(), summary, "cfd_val", keep=2, steps=20, name="next")
     assert (following.title, following.note) == (
         "The best of fake, trained longer",
         "successive halving of fake: 20 update pairs a run",
     )
     assert following.variants == ("base+max_steps=20", "good+max_steps=20", "better+max_steps=20")
     assert following.name == "next" and following.seeds == (0, 1)
-    other_way = halve(made_up(), summary, "ccs", keep=1, steps=20, name="next")
-    assert other_way.variants == ("base+max_steps=20", "bad+max_steps=20")
 
 
 def test_a_variant_without_a_value_goes_last() -> None:
     summary, _ = summary_of({name: value for name, value in VALUES.items() if name != "bad"})
-    assert halve(made_up(), summary, "cfd", keep=2, steps=9, name="n").variants[1:] == (
+    assert halve(made_up(), summary, "cfd_val", keep=2, steps=9, name="n").variants[1:] == (
         "good+max_steps=9",
         "better+max_steps=9",
     )
@@ -98,9 +97,11 @@ def test_a_length_is_replaced_or_added() -> None:
 @pytest.mark.parametrize(
     ("changes", "metric", "keep", "message"),
     [
-        ({}, "cdf", 1, "holds no values of 'cdf', did you mean 'cfd'"),
-        ({}, "cfd", 3, "--keep must be between 1 and 2, got 3"),
-        ({"runs": ({"datasets": ("mnist",), "models": ("sgad",)},)}, "cfd", 1, "lists its variants in `variants`"),
+        ({}, "fad_val", 1, "holds no values of 'fad_val'"),
+        ({}, "cfd", 1, "--metric must be one of cfd_val, fad_eval_val, fad_val, got 'cfd'"),
+        ({"purpose": "comparison"}, "cfd_val", 1, "purpose is 'comparison'; recipes are chosen by a search"),
+        ({}, "cfd_val", 3, "--keep must be between 1 and 2, got 3"),
+        ({"runs": ({"datasets": ("mnist",), "models": ("sgad",)},)}, "cfd_val", 1, "lists its variants in `variants`"),
     ],
 )
 def test_what_cannot_be_halved_is_said(changes: dict[str, object], metric: str, keep: int, message: str) -> None:
@@ -111,13 +112,14 @@ def test_what_cannot_be_halved_is_said(changes: dict[str, object], metric: str, 
 
 def test_the_command_writes_an_experiment_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    experiment = made_up(variants=("quick", "quick+tau=3", "quick+tau=4"), seeds=(0, 1))
+    experiment = made_up(variants=("quick", "quick+tau=3", "quick+tau=4"), seeds=(0, 1), measures=("cfd_val",))
     write_fake(tmp_path, experiment)
     collect(experiment, tmp_path / "results", tmp_path / "data")
     (tmp_path / "fake.yaml").write_text(
         "title: Search\ndatasets: [digits]\nmodels: [sgad]\nvariants: [quick, quick+tau=3, quick+tau=4]\nseeds: [0, 1]\n"
+        "purpose: search\nmeasures: [cfd_val]\n"
     )
-    words = ["halve", "fake.yaml", "--metric", "cfd", "--keep", "1", "--steps", "50", "--out", "next.yaml"]
+    words = ["halve", "fake.yaml", "--metric", "cfd_val", "--keep", "1", "--steps", "50", "--out", "next.yaml"]
     done = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert done.output == "next.yaml\n"
     following = load_experiment("next.yaml")

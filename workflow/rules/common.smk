@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from sgad.config.compose import resolve_run
+from sgad.config.compose import check_runs, resolve_run
 from sgad.config.cost import estimated_mb, estimated_minutes
 from sgad.config.experiment import RunKey, load_experiment
 from sgad.data.description import load_description
@@ -35,9 +35,8 @@ SETTINGS.update(config)
 try:
     EXPERIMENT = load_experiment(str(SETTINGS["experiment"]))
     RUN_KEYS = EXPERIMENT.run_keys()
-    # One configuration a (data set, model, variant): a mistake in a file is said before anything runs.
-    for run in {key._replace(seed=0) for key in RUN_KEYS}:
-        resolve_run(run)
+    # A mistake in a file is said before anything runs.
+    check_runs(EXPERIMENT)
     DATASETS = [load_description(key).name for key in EXPERIMENT.dataset_keys()]
 except SgadError as error:
     raise WorkflowError(str(error)) from None

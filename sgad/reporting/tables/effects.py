@@ -7,10 +7,10 @@ trained for a short time, then `halve` writes the experiment in which the better
 import math
 from typing import TYPE_CHECKING
 
-from sgad.config.experiment import ExperimentConfig
+from sgad.config.experiment import VALID_MEASURES, ExperimentConfig
 from sgad.display.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
-from sgad.errors import InputError, nearest
+from sgad.errors import InputError, nearest, require_choice
 from sgad.names import Metric, label_of, metric_info
 from sgad.store.stored import Captions, rows_of
 from sgad.store.summary import is_baseline
@@ -123,8 +123,14 @@ def halve(
     Raises
     ------
     InputError
-        If the metric was not measured, or there is nothing to leave out.
+        If it is no search, the metric is none of held-out images or was not measured, or there is nothing to leave out.
     """
+    if experiment.purpose != "search":
+        raise InputError(
+            f"{experiment.name}: purpose is {experiment.purpose!r}; recipes are chosen by a search, so write"
+            " `purpose: search` and measures of held-out images into its file"
+        )
+    require_choice("--metric", metric, VALID_MEASURES)
     if experiment.runs:
         raise InputError(f"{experiment.name}: a search lists its variants in `variants`, not in `runs`")
     measured = summary[(summary["metric"] == metric) & ~summary["model"].map(is_baseline) & (summary["n"] > 0)]
@@ -134,9 +140,8 @@ def halve(
     base, *others = experiment.variants
     if not 1 <= keep < len(others):
         raise InputError(f"--keep must be between 1 and {len(others) - 1}, got {keep}")
-    # Ranks, because a metric's scale differs from data set to data set.
-    ascending = not metric_info(metric).higher_is_better
-    ranks = measured.assign(rank=measured.groupby(["dataset", "model"])["mean"].rank(ascending=ascending))
+    # Ranks, because a metric's scale differs from data set to data set; distances all of them, so the lowest is best.
+    ranks = measured.assign(rank=measured.groupby(["dataset", "model"])["mean"].rank())
     mean_rank = ranks.groupby("variant")["rank"].mean()
     better = sorted(others, key=lambda variant: float(mean_rank.get(variant, math.inf)))[:keep]
     # In the order of the file, so that the two are easy to compare.
