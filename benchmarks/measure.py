@@ -18,7 +18,7 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import as_json, describe, machine, table
-from sgad.measures.extractors.inception import FidInception, prepare_input
+from benchmarks.random_inception import digits, write_random_inception
 from sgad.measures.stage import measure_to_file
 
 SIZE = 32
@@ -32,21 +32,6 @@ def write_images(folder: Path, num: int, seed: int) -> Path:
         small = Image.fromarray(random.integers(0, 256, (8, 8), np.uint8))
         small.resize((SIZE, SIZE), Image.Resampling.BICUBIC).save(folder / f"{index:05d}.png")
     return folder
-
-
-def random_weights(path: Path) -> Path:
-    """Write a random Inception that is alive: batch-norm statistics from one pass in training mode."""
-    torch.manual_seed(0)
-    network = FidInception()
-    torch.nn.init.normal_(network.source.fc.weight, 0, 0.2)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None
-    images = np.random.default_rng(0).integers(0, 256, (8, 1, 8, 8), np.uint8)
-    with torch.no_grad():
-        network.train()(prepare_input(images, "tf1"))
-    torch.save(network.source.state_dict(), path)
-    return path
 
 
 def ours(folders: tuple[Path, Path], weights: Path, protocol: str, out: Path) -> dict[str, float]:
@@ -106,7 +91,7 @@ def compare(num: int, weights: Path | None) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         folders = write_images(root / "a", num, 0), write_images(root / "b", num, 1)
-        weights = weights or random_weights(root / "random.pth")
+        weights = weights or write_random_inception(root / "random.pth", digits(8))
         out = root / "metrics.json"
         return {
             "ours, torch-fidelity's protocol": timed(lambda: ours(folders, weights, "torch-fidelity", out)),

@@ -47,7 +47,7 @@ FORBIDDEN = {
     "reporting": {"torch", "torchvision", "numba"},
 }
 #: Oracles of the tests: the package itself must do without them.
-TEST_ONLY = {"cleanfid", "hypothesis", "pytest", "pytorch_fid", "tonic", "torch_fidelity"}
+TEST_ONLY = {"cleanfid", "hypothesis", "pytest", "tonic"}
 
 
 def part_of(module: str) -> str:

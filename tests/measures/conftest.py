@@ -60,33 +60,16 @@ def trained_digits(digits_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def make_inception(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return a function that writes a random-weight FID Inception, alive thanks to batch-norm statistics.
-
-    Plainly initialised, its activations die (features of 1e-8). So the statistics are set by one pass in training mode
-    over some images, and the last layer is drawn from N(0, 0.2) (design/metrics.md, section 2).
-    """
+    """Return a function that writes a random-weight FID Inception made from some images, one file a seed."""
     made: dict[int, Path] = {}
 
     def make(images: Bytes, seed: int = 0) -> Path:
-        import torch
-        from torch import nn
-
-        from sgad.measures.extractors.inception import FidInception, prepare_input
+        from benchmarks.random_inception import write_random_inception
 
         if seed not in made:
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                network = FidInception()
-                nn.init.normal_(network.source.fc.weight, 0, 0.2)
-                nn.init.normal_(network.source.fc.bias, 0, 0.2)
-            for module in network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    # No momentum: the plain statistics of the one pass.
-                    module.momentum = None
-            with torch.no_grad():
-                network.train()(prepare_input(images, "tf1"))
-            made[seed] = tmp_path_factory.mktemp("inception") / f"random{seed}.pth"
-            torch.save(network.source.state_dict(), made[seed])
+            made[seed] = write_random_inception(
+                tmp_path_factory.mktemp("inception") / f"random{seed}.pth", images, seed
+            )
         return made[seed]
 
     return make

@@ -1,12 +1,14 @@
 """Each step against the package that defines it: resize, scaling, network; a few images, so that it is fast."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from sgad.errors import InputError
+from sgad.measures.extractors import inception
 from sgad.measures.extractors.features import extract
 from sgad.measures.extractors.inception import (
     load_inception,
@@ -57,7 +59,37 @@ def test_grey_is_resized_once_and_shown_three_times(few, suffix):
     torch.testing.assert_close(prepare_input(few, suffix), as_colour, atol=1e-6, rtol=1e-6)
 
 
-def test_features_and_logits_are_torch_fidelitys(small_inception, network_of_torch_fidelity, few):
+def _in_plain_order(monkeypatch):
+    """Keep the default memory layout: channels-last takes other convolutions, which round otherwise."""
+    monkeypatch.setattr(inception, "LAYOUT", torch.contiguous_format)
+
+
+def test_features_and_logits_are_torch_fidelitys_bit_for_bit(
+    small_inception, network_of_torch_fidelity, few, monkeypatch
+):
+    _in_plain_order(monkeypatch)
+    ours = load_inception(small_inception, "tf1").compute(few)
+    with torch.no_grad():
+        theirs = network_of_torch_fidelity(torch.from_numpy(np.repeat(few, 3, axis=1)))
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, other.numpy())
+
+
+def test_features_are_pytorch_fids_bit_for_bit(small_inception, few, monkeypatch):
+    from pytorch_fid import inception as theirs
+
+    _in_plain_order(monkeypatch)
+    state = torch.load(small_inception, weights_only=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: state)
+        network = theirs.InceptionV3([3]).eval()
+    with torch.no_grad():
+        (features,) = network(torch.from_numpy(np.repeat(few, 3, axis=1)).float() / 255)
+    ours, _ = load_inception(small_inception, "torch").compute(few)
+    np.testing.assert_array_equal(ours, features[:, :, 0, 0].numpy())
+
+
+def test_channels_last_rounds_otherwise_and_changes_nothing_else(small_inception, network_of_torch_fidelity, few):
     ours = load_inception(small_inception, "tf1").compute(few)
     with torch.no_grad():
         theirs = network_of_torch_fidelity(torch.from_numpy(np.repeat(few, 3, axis=1)))
@@ -65,16 +97,14 @@ def test_features_and_logits_are_torch_fidelitys(small_inception, network_of_tor
         assert np.abs(mine - other.numpy()).max() < 3e-4 * other.abs().max()
 
 
-def test_features_are_pytorch_fids(small_inception, few, monkeypatch):
-    from pytorch_fid import inception as theirs
-
-    state = torch.load(small_inception, weights_only=True)
-    monkeypatch.setattr(theirs, "load_state_dict_from_url", lambda *_, **__: state)
-    network = theirs.InceptionV3([3]).eval()
-    with torch.no_grad():
-        (features,) = network(torch.from_numpy(np.repeat(few, 3, axis=1)).float() / 255)
-    ours, _ = load_inception(small_inception, "torch").compute(few)
-    assert np.abs(ours - features[:, :, 0, 0].numpy()).max() < 3e-4 * features.abs().max()
+def test_loading_runs_no_code_and_draws_nothing(small_inception, tmp_path):
+    state = torch.random.get_rng_state()
+    load_inception(small_inception, "tf1")
+    load_inception(small_inception, "torch")
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.save({"a": Path("x")}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match="holds more than weights"):
+        load_inception(tmp_path / "a.pth", "tf1")
 
 
 def test_clean_features_are_those_of_the_network_behind_clean_fids_resize(small_inception, few, monkeypatch):

@@ -1,99 +1,32 @@
 """The Inception network behind FID, IS and KID (Szegedy et al. 2015; the TTUR export), in three protocols.
 
-The graph is torchvision's with four changes of the exported one: 1008 classes, average pools that leave out
-padding, a maximum in the last pooling branch, no auxiliary head. It loads the published file of
-torch-fidelity and pytorch-fid.
+The graphs are torch-fidelity's and, for the protocol `pytorch-fid`, that package's own. Both get weights that were read
+without running code, and images that were resized here: one channel of grey images instead of three, in channels-last order.
+On the same input and memory layout the features equal those of the packages' own calls bit for bit (tests/measures).
 """
 
+import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models import inception as torchvision_inception
 
 from sgad.errors import InputError
 from sgad.machine.files import sha256_of
-from sgad.measures.extractors.building import empty_network, read_state
+from sgad.measures.extractors.building import read_state
 from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.images import Bytes, to_uint8_rgb
 
 SIZE = 299
-FEATURES = 2048
-CLASSES = 1008
+#: A third of the time of the default order; the convolutions round otherwise (4e-5 of the largest feature of a random network).
+LAYOUT = torch.channels_last
 #: Measured peak of a forward pass per image at 299 x 299, float32.
 BYTES_PER_IMAGE = 40_000_000
-
-
-def _padding_left_out(x: Tensor) -> Tensor:
-    return functional.avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
-
-
-def _maximum(x: Tensor) -> Tensor:
-    return functional.max_pool2d(x, kernel_size=3, stride=1, padding=1)
-
-
-class _BlockA(torchvision_inception.InceptionA):  # type: ignore[misc]
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        five = self.branch5x5_2(self.branch5x5_1(x))
-        three = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return [self.branch1x1(x), five, three, self.branch_pool(_padding_left_out(x))]
-
-
-class _BlockC(torchvision_inception.InceptionC):  # type: ignore[misc]
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
-        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
-        double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return [self.branch1x1(x), seven, double, self.branch_pool(_padding_left_out(x))]
-
-
-class _BlockE(torchvision_inception.InceptionE):  # type: ignore[misc]
-    def __init__(self, channels: int, pool: Callable[[Tensor], Tensor]) -> None:
-        super().__init__(channels)
-        self._pool = pool
-
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        three = self.branch3x3_1(x)
-        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        return [
-            self.branch1x1(x),
-            torch.cat([self.branch3x3_2a(three), self.branch3x3_2b(three)], 1),
-            torch.cat([self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double)], 1),
-            self.branch_pool(self._pool(x)),
-        ]
-
-
-class FidInception(nn.Module):
-    """Images (B, 3, 299, 299), scaled to about [-1, 1], to features (B, 2048) and unbiased logits (B, 1008)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        # Named as in the published state dict.
-        source = torchvision_inception.Inception3(num_classes=CLASSES, aux_logits=False, init_weights=False)
-        source.Mixed_5b = _BlockA(192, pool_features=32)
-        source.Mixed_5c = _BlockA(256, pool_features=64)
-        source.Mixed_5d = _BlockA(288, pool_features=64)
-        for name, width in (("6b", 128), ("6c", 160), ("6d", 160), ("6e", 192)):
-            setattr(source, f"Mixed_{name}", _BlockC(768, channels_7x7=width))
-        source.Mixed_7b = _BlockE(1280, _padding_left_out)
-        # A quirk of the exported network, not of the paper.
-        source.Mixed_7c = _BlockE(2048, _maximum)
-        self.source = source
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features and unbiased logits."""
-        x = images
-        for name, block in self.source.named_children():
-            if name in ("avgpool", "dropout", "fc"):
-                break
-            x = block(x)
-        features = x.mean(dim=(2, 3))
-        return features, features @ self.source.fc.weight.T
 
 
 def resize_tf1(images: Tensor, size: int = SIZE) -> Tensor:
@@ -147,7 +80,8 @@ INPUTS: dict[str, tuple[Callable[[Bytes, str], Tensor], str]] = {
 def prepare_input(images: Bytes, suffix: str, device: str = "cpu") -> Tensor:
     """Return what the network sees (B, 3, 299, 299) of uint8 images (B, 1 | 2 | 3, H, W) under a protocol."""
     to_input, _ = INPUTS[suffix]
-    if images.shape[1] == 1:
+    # torch's interpolation rounds one channel and three differently; the other two do not.
+    if images.shape[1] == 1 and suffix != "torch":
         # One channel is resized once and shown three times.
         return to_input(images, device).expand(-1, 3, -1, -1)
     return to_input(to_uint8_rgb(images), device)
@@ -163,12 +97,12 @@ def load_inception(path: Path | str, suffix: str, *, device: str = "cpu", half: 
     """
     path = Path(path)
     digest = sha256_of(path) if path.is_file() else ""
-    network = _network(path, device)
+    network = _network(path, suffix, device)
     dtype = torch.float16 if device.startswith("cuda") else torch.bfloat16
 
     @torch.no_grad()
     def compute(images: Bytes) -> tuple[Floats, Floats | None]:
-        pixels = prepare_input(images, suffix, device).contiguous(memory_format=torch.channels_last)
+        pixels = prepare_input(images, suffix, device).contiguous(memory_format=LAYOUT)
         with torch.autocast(device.split(":")[0], dtype=dtype, enabled=half):
             features, logits = network(pixels)
         return as_numpy(features), as_numpy(logits)
@@ -185,13 +119,52 @@ def load_inception(path: Path | str, suffix: str, *, device: str = "cpu", half: 
     )
 
 
-def _network(path: Path, device: str) -> nn.Module:
-    network = empty_network(FidInception)
-    source: Any = network.get_submodule("source")
+def _network(path: Path, suffix: str, device: str) -> nn.Module:
+    state = read_state(path)
+    build = _of_pytorch_fid if suffix == "torch" else _of_torch_fidelity
     try:
-        source.load_state_dict(read_state(path))
-    except RuntimeError as error:
+        # Both packages draw weights before they load some.
+        with torch.random.fork_rng(devices=[]):
+            network = build(state)
+    except (RuntimeError, LookupError) as error:
         line = (str(error).splitlines() or [""])[-1].strip()
         raise InputError(f"{path} does not hold the FID Inception ({line}); give the published file") from error
     network = network.eval().requires_grad_(False).to(device)
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=LAYOUT)
+
+
+class _Pooled(nn.Module):
+    """Images (B, 3, 299, 299), scaled to about [-1, 1], to features (B, 2048) and unbiased logits (B, 1008)."""
+
+    def __init__(self, layers: nn.Sequential, class_weight: Tensor) -> None:
+        super().__init__()
+        self.layers = layers
+        self.register_buffer("class_weight", class_weight)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features and unbiased logits."""
+        features = self.layers(images).flatten(1)
+        return features, features.mm(self.get_buffer("class_weight").T)
+
+
+def _of_torch_fidelity(state: dict[str, Tensor]) -> nn.Module:
+    """torch-fidelity's layers, from what follows its resize to its average pool."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    # It unpickles whatever it is given, so it is given a pickle that we wrote.
+    safe = io.BytesIO()
+    torch.save(state, safe)
+    safe.seek(0)
+    network = FeatureExtractorInceptionV3("sgad", ["2048"], feature_extractor_weights_path=safe)
+    layers = [layer for name, layer in network.named_children() if name != "fc"]
+    return _Pooled(nn.Sequential(*layers), network.fc.weight.detach())
+
+
+def _of_pytorch_fid(state: dict[str, Tensor]) -> nn.Module:
+    """pytorch-fid's blocks; it has no classes, the published file has."""
+    from pytorch_fid import inception
+
+    # The package has no argument for a weights file: it loads what this name returns.
+    with patch.object(inception, "load_state_dict_from_url", lambda *_, **__: state):
+        network = inception.InceptionV3([inception.InceptionV3.DEFAULT_BLOCK_INDEX])
+    return _Pooled(nn.Sequential(*network.blocks), state["fc.weight"])
