@@ -2,7 +2,7 @@
 
 All kernels compute the same: batch normalisation of every step on its own, the neuron scan over time, average pooling of
 the spikes or their weighted sum over time. `torch_scan` is the readable one that is always there and can be differentiated
-twice; `numba_scan` does everything in one pass over memory on a CPU; `triton_scan` does the scan in one pass on CUDA.
+twice; `numba_scan` does everything in one pass over memory on a CPU; `triton_scan` does so on CUDA.
 """
 
 import importlib.util
