@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
+import sgad
 from docs import generate
 from sgad.cli import COMMANDS
 from sgad.config.run import RunConfig
@@ -18,14 +17,10 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_example_model_trains_and_samples(
-    tmp_path: Path, repository: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_model_trains_samples_and_has_its_energy(tmp_path: Path, repository: Path, digits: Path) -> None:
     text = (repository / "docs" / "adding-a-model.md").read_text(encoding="utf-8")
     (tmp_path / "mean_readout.py").write_text(blocks(text, "python")[0], encoding="utf-8")
-    model = tmp_path / "configs" / "models" / "mean_readout.yaml"
-    model.parent.mkdir(parents=True)
-    model.write_text(blocks(text, "yaml")[0], encoding="utf-8")
+    (tmp_path / "mean_readout.yaml").write_text(blocks(text, "yaml")[0], encoding="utf-8")
     (tmp_path / "data").symlink_to(digits.parent)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     script = blocks(text, "bash")[0].replace("--variant smoke", "--variant smoke --set max_steps=2")
@@ -38,8 +33,11 @@ def test_the_example_model_trains_and_samples(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "ok     configs/models/mean_readout.yaml: model Mean readout" in done.stdout
+    assert "ok     mean_readout.yaml: model Mean readout" in done.stdout
     assert (tmp_path / "runs" / "mean_readout" / "samples.npz").is_file()
+    found = (tmp_path / "runs" / "mean_readout" / "analyses" / "energy.csv").read_text(encoding="utf-8")
+    assert "energy_nanojoule,generator/all" in found and "energy_nanojoule,critic/all" in found
+    assert sgad.load(tmp_path / "runs" / "mean_readout").sample(2).shape == (2, 1, 28, 28)
 
 
 def test_stored_figures_that_pages_show_are_there(repository: Path) -> None:

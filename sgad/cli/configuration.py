@@ -1,5 +1,6 @@
 """`sgad config show` and `sgad config check`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--dataset", required=True, help="Key of the data set, a file in configs/datasets/.")
-@click.option("--model", required=True, help="Key of the model, a file in configs/models/.")
-@click.option("--variant", default="paper", show_default=True, help="Variant; parts joined by +, as in paper+tau=4.")
+@click.option("--dataset", required=True, help="Data set: its key, or the path of its YAML file.")
+@click.option("--model", required=True, help="Model: its key, or the path of its YAML file.")
+@click.option(
+    "--variant",
+    default="paper",
+    show_default=True,
+    help="Variant: key or YAML file; parts joined by +, as in paper+tau=4.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the run.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one value; may be repeated.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a file that `sgad train` takes.")
@@ -62,7 +68,8 @@ def _text(value: Any) -> str:
 def check(files: tuple[str, ...]) -> None:
     """Check configuration files of any kind, one line a file.
 
-    Takes run files of ours and of the authors, experiments, data sets, models and variants. Exit 2 if one is wrong.
+    Takes run files of ours and of the authors, experiments, data sets, models and variants, in any folder: the keys of a file
+    tell its kind. Exit 2 if one is wrong.
     """
     wrong = 0
     for file in files:
@@ -76,27 +83,51 @@ def check(files: tuple[str, ...]) -> None:
 
 
 def _describe(path: Path) -> str:
-    """Check one file as the kind that its folder or its keys tell; return what it is."""
-    from sgad.config.authors import is_authors_file, resolve_authors_file
+    """Check one file as the kind that its content tells; say what it is."""
+    from sgad.config.kinds import kind_of
+
+    return _DESCRIBERS[kind_of(path)](path)
+
+
+def _authors_file(path: Path) -> str:
+    from sgad.config.authors import resolve_authors_file
+
+    run = resolve_authors_file(path).resolved.config
+    return f"authors' file, {run.dataset}/{run.model}"
+
+
+def _experiment(path: Path) -> str:
     from sgad.config.experiment import load_experiment
-    from sgad.config.yaml_files import read_yaml
 
-    content = read_yaml(path)
-    folder = path.resolve().parent.name
-    if is_authors_file(content):
-        run = resolve_authors_file(path).resolved.config
-        return f"authors' file, {run.dataset}/{run.model}"
-    if folder == "experiments" or {"title", "measures"} <= set(content):
-        experiment = load_experiment(str(path))
-        check_runs(experiment)
-        return f"experiment, {len(experiment.run_keys())} runs"
-    if folder == "datasets" or "source" in content:
-        from sgad.data.description import load_description
+    experiment = load_experiment(str(path))
+    check_runs(experiment)
+    return f"experiment, {len(experiment.run_keys())} runs"
 
-        return f"data set {load_description(str(path)).name}"
-    if folder == "models":
-        return f"model {load_model(path).title}"
-    if folder == "variants":
-        return f"variant {load_variant(path).title}"
+
+def _dataset(path: Path) -> str:
+    from sgad.data.description import load_description
+
+    return f"data set {load_description(str(path)).name}"
+
+
+def _model(path: Path) -> str:
+    from sgad.config.compose import require_values
+
+    content = load_model(path)
+    require_values(path, content)
+    return f"model {content.title}"
+
+
+def _run(path: Path) -> str:
     config = resolve_file(path).config
     return f"run, {config.dataset}/{config.model}/{config.variant}/seed{config.seed}"
+
+
+_DESCRIBERS: dict[str, Callable[[Path], str]] = {
+    "authors": _authors_file,
+    "experiments": _experiment,
+    "datasets": _dataset,
+    "models": _model,
+    "variants": lambda path: f"variant {load_variant(path).title}",
+    "runs": _run,
+}

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sgad.config.compose import Resolved, parse_settings, resolve, resolve_file
+from sgad.config.paths import key_of
 from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
 
 _FOLDER = click.Path(path_type=Path)
@@ -26,9 +28,9 @@ class _Wanted:
 
 @click.command()
 @click.argument("config_file", required=False, metavar="[CONFIG.yaml]", type=_FOLDER)
-@click.option("--dataset", help="Key of the data set, instead of CONFIG.yaml.")
-@click.option("--model", help="Key of the model, instead of CONFIG.yaml.")
-@click.option("--variant", help="Variant, instead of CONFIG.yaml; parts joined by +.  [default: paper]")
+@click.option("--dataset", help="Data set: its key or its YAML file, instead of CONFIG.yaml.")
+@click.option("--model", help="Model: its key or its YAML file, instead of CONFIG.yaml.")
+@click.option("--variant", help="Variant: key or YAML file; parts joined by +.  [default: paper]")
 @click.option("--seed", type=click.IntRange(0), help="Seed; overrides the one in CONFIG.yaml.  [default: 0]")
 @click.option("--out", "folder", type=_FOLDER, help="Run folder. [default: results/runs/DATASET/MODEL/VARIANT/seedS]")
 @click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")
@@ -36,6 +38,9 @@ class _Wanted:
 @click.option("--device", help="auto, cpu or cuda:N.  [default: auto; an authors' file names its own]")
 @click.option("--threads", default=0, type=click.IntRange(0), help="CPU threads.  [default: all cores]")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on from the newest checkpoint.")
+@click.option(
+    "--from", "start", metavar="WHERE", help="Weights to start from: a run or zoo folder, or a name in the zoo."
+)
 @click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
 @click.option("--record-failure", is_flag=True, help="Write a failure into run.json and exit 0 (for workflows).")
 def train(
@@ -50,20 +55,24 @@ def train(
     device: str | None,
     threads: int,
     resume: bool,
+    start: str | None,
     dry_run: bool,
     record_failure: bool,
 ) -> None:
     """Train one run.
 
     CONFIG.yaml is a file of ours (`sgad config show --yaml` prints one) or one of the authors' (top key `Network`).
+    With --from and neither CONFIG.yaml nor --model, the run is configured as the one that it starts from, on --dataset if given.
     Ctrl-C or SIGTERM writes a checkpoint and exits with 130; the same command goes on from there.
 
     \b
     Examples:
       sgad train --dataset digits --model sgad --variant quick --out runs/first
+      sgad train --from digits-sgad --dataset mnist --set max_steps=500 --out runs/tuned
+      sgad train --dataset digits --model mine.yaml --variant smoke --out runs/mine
       sgad train train/sgad_mnist.yaml --out runs/authors --set max_steps=100
     """
-    wanted = _wanted(config_file, dataset, model, variant, seed, settings)
+    wanted = _wanted(config_file, dataset, model, variant, seed, settings, start)
     config = wanted.resolved.config
     if dry_run:
         from sgad.config.yaml_files import dump_yaml
@@ -75,7 +84,7 @@ def train(
 
     request = TrainRequest(
         config=config,
-        data_folder=_prepared_folder(config.dataset, data, wanted.raw_data),
+        data_folder=_prepared_folder(dataset or config.dataset, data, wanted.raw_data),
         folder=folder or Path("results/runs") / _key_folder(wanted),
         device=_device(device, wanted.device),
         threads=threads,
@@ -104,11 +113,16 @@ def _wanted(
     variant: str | None,
     seed: int | None,
     settings: tuple[str, ...],
+    start: str | None,
 ) -> _Wanted:
     values = parse_settings(settings)
+    if start is not None:
+        values = {"from_checkpoint": _place_of(start)} | values
     if "seed" in values:
         seed = values.pop("seed")
     if config_file is None:
+        if start is not None and not (model or variant):
+            return _Wanted(_like(start, dataset, seed, values))
         if not (dataset and model):
             raise InputError("give CONFIG.yaml, or --dataset and --model (see `sgad train --help`)")
         return _Wanted(resolve(dataset, model, variant or "paper", seed or 0, settings=values))
@@ -123,6 +137,29 @@ def _wanted(
     for note in run.notes:
         _tell(f"{config_file}: {note}")
     return _Wanted(run.resolved, run.data_path, run.device)
+
+
+def _place_of(start: str) -> str:
+    """Name a file or folder by its absolute path, so that the run finds it from anywhere; a model of the zoo by its name."""
+    return str(Path(start).expanduser().resolve()) if Path(start).expanduser().exists() else start
+
+
+def _like(start: str, dataset: str | None, seed: int | None, settings: dict[str, Any]) -> Resolved:
+    """Compose the configuration of the run behind `start`, on another data set if one is given."""
+    from sgad.training.start import start_of
+
+    before = start_of(start)
+    # What is this run's own: where it begins, and how often it writes something down.
+    values = before.model_dump(mode="json", exclude={"from_checkpoint", "dataset", "model", "variant", "seed"})
+    return resolve(
+        dataset or before.dataset,
+        before.model,
+        before.variant,
+        before.seed if seed is None else seed,
+        file_values=values,
+        source=f"the configuration of {start}",
+        settings=settings,
+    )
 
 
 def _key_folder(wanted: _Wanted) -> str:
@@ -145,7 +182,7 @@ def _device(given: str | None, named: str) -> str:
 
 def _prepared_folder(dataset: str, data: Path, raw_data: Path | None) -> Path:
     """Return the prepared data set, made now if its raw files are there."""
-    folder = data / dataset
+    folder = data / key_of(dataset)
     if not (folder / "manifest.json").is_file():
         from sgad.data.description import load_description
         from sgad.data.prepare import prepare

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from sgad.config.experiment import ExperimentConfig, RunKey
-from sgad.config.paths import find_config
+from sgad.config.paths import KINDS, find_config, is_file_name, key_of
+from sgad.config.plugins import with_absolute_classes
 from sgad.config.run import QUIRK_PRESETS, RUN_KEYS, Name, RunConfig
 from sgad.config.validation import require_known_keys, validated
 from sgad.config.yaml_files import parse_value, read_yaml
@@ -63,18 +64,43 @@ class Resolved:
 
 @cache
 def load_model(path: Path) -> ModelFile:
-    """Return a model's file, checked."""
+    """Read and check a model's file; classes in files are named relative to it."""
     content = validated(ModelFile, read_yaml(path), str(path))
     _check_blocks(path, {"defaults": content.defaults}, content.shapes, content.datasets)
-    return content
+    return content.model_copy(
+        update=_absolute(path, content.defaults, shapes=content.shapes, datasets=content.datasets)
+    )
 
 
 @cache
 def load_variant(path: Path) -> VariantFile:
-    """Return a variant's file, checked."""
+    """Read and check a variant's file; classes in files are named relative to it."""
     content = validated(VariantFile, read_yaml(path), str(path))
     _check_blocks(path, {"defaults": content.defaults, "alone": content.alone}, content.models, content.datasets)
-    return content
+    folder = path.resolve().parent
+    changed = _absolute(path, content.defaults, models=content.models, datasets=content.datasets)
+    return content.model_copy(update=changed | {"alone": with_absolute_classes(content.alone, folder)})
+
+
+def _absolute(path: Path, defaults: Overrides, **groups: Mapping[str, Overrides]) -> dict[str, Any]:
+    folder = path.resolve().parent
+    changed: dict[str, Any] = {"defaults": with_absolute_classes(defaults, folder)}
+    for field_name, group in groups.items():
+        changed[field_name] = {name: with_absolute_classes(values, folder) for name, values in group.items()}
+    return changed
+
+
+def require_values(path: Path, model: ModelFile) -> None:
+    """Check the values of a model's blocks, each on top of its defaults, as a run would.
+
+    Raises
+    ------
+    InputError
+        Naming the first value that is not allowed.
+    """
+    for name, block in {"defaults": {}, **model.shapes, **model.datasets}.items():
+        values = {**model.defaults, **block, "dataset": "any", "model": path.stem}
+        validated(RunConfig, values, f"{path} ({name})")
 
 
 def _check_blocks(path: Path, *groups: Mapping[str, Overrides]) -> None:
@@ -104,8 +130,10 @@ def resolve(
 
     Parameters
     ----------
+    dataset, model
+        Keys, or paths of YAML files; the stem of a file's name is the key.
     variant
-        Names of variant files and `key=value`, joined by "+"; later ones override earlier ones.
+        Names or one path of variant files and `key=value`, joined by "+"; later ones override earlier ones.
     file_values
         Values of a run file, which override the variant; `source` names that file.
     settings
@@ -119,17 +147,20 @@ def resolve(
     model_path = find_config("models", model)
     shape = dataset_shape(find_config("datasets", dataset))
     model_file = load_model(model_path)
+    parts = split_variant(variant)
+    dataset, model, variant = key_of(dataset), key_of(model), "+".join(map(key_of, parts))
+    in_file = {key: value for key, value in (file_values or {}).items() if key not in _IDENTITY}
     layers: list[tuple[str, Mapping[str, Any]]] = [
         (f"{_short(model_path)}", model_file.defaults),
         (f"{_short(model_path)} shapes.{shape}", model_file.shapes.get(shape, {})),
         (f"{_short(model_path)} datasets.{dataset}", model_file.datasets.get(dataset, {})),
         *(
             layer
-            for place, part in enumerate(variant.split("+"))
+            for place, part in enumerate(parts)
             for layer in _variant_layers(part, dataset, model, is_first=place == 0)
         ),
-        (source, {key: value for key, value in (file_values or {}).items() if key not in _IDENTITY}),
-        ("--set", settings or {}),
+        (source, with_absolute_classes(in_file, Path(source).resolve().parent)),
+        ("--set", with_absolute_classes(settings or {}, Path.cwd())),
     ]
     values: dict[str, Any] = {}
     origins = dict.fromkeys(_SETTABLE, "default")
@@ -143,9 +174,16 @@ def resolve(
     return Resolved(config, origins)
 
 
+def split_variant(variant: str) -> list[str]:
+    """Take a variant's name apart at "+"; the path of a file may hold such a sign itself."""
+    if is_file_name(variant) and Path(variant).is_file():
+        return [variant]
+    return variant.split("+")
+
+
 def _variant_layers(part: str, dataset: str, model: str, *, is_first: bool) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return what one part of a variant's name sets, each mapping with its origin."""
-    if "=" in part:
+    """List what one part of a variant's name sets, each mapping with its origin."""
+    if "=" in part and not is_file_name(part):
         return [(f"variant {part}", parse_settings([part], source="variant"))]
     path = find_config("variants", part)
     content = load_variant(path)
@@ -171,7 +209,7 @@ def _merged_quirks(before: Any, value: Any) -> Any:
 
 
 def _short(path: Path) -> str:
-    return f"configs/{path.parent.name}/{path.name}"
+    return f"configs/{path.parent.name}/{path.name}" if path.parent.name in KINDS else str(path)
 
 
 def resolve_run(key: RunKey) -> RunConfig:

@@ -1,11 +1,10 @@
 """Experiments: which runs, measures, tables and figures belong together."""
 
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sgad.config.paths import find_config
+from sgad.config.paths import find_config, search_first
 from sgad.config.run import Name, VariantName
 from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
@@ -93,6 +92,9 @@ class ExperimentConfig(BaseModel):
     name: Name
     title: str = Field(min_length=1)
     description: str = ""
+    configs: tuple[str, ...] = Field(
+        (), description="folders with models/, datasets/, variants/ of one's own, relative to this file; searched first"
+    )
     note: str = Field("", description="said in every caption, for example that the recipe is not the paper's")
     purpose: Literal["comparison", "search"] = Field(
         "comparison",
@@ -156,18 +158,20 @@ class ExperimentConfig(BaseModel):
 
 
 def load_experiment(name_or_path: str) -> ExperimentConfig:
-    """Return an experiment by its name in configs/experiments/ or by the path of its file.
+    """Read an experiment by its name in configs/experiments/ or by the path of its file.
+
+    Folders that it names under `configs` are searched first from now on, by this process and those that it starts.
 
     Raises
     ------
     InputError
         If there is none, or the file is wrong.
     """
-    is_path = name_or_path.endswith((".yaml", ".yml"))
-    path = Path(name_or_path) if is_path else find_config("experiments", name_or_path)
+    path = find_config("experiments", name_or_path)
     content = read_yaml(path)
     content.setdefault("name", path.stem)
     experiment = validated(ExperimentConfig, content, str(path))
     if experiment.name != path.stem:
         raise InputError(f"{path}: name is {experiment.name!r} but the file is called {path.name}; make them equal")
+    search_first(path.resolve().parent / folder for folder in experiment.configs)
     return experiment

@@ -6,6 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sgad.config.paths import config_folders
+from sgad.config.plugins import CLASS_KEYS, MODELS, identity, is_in_file, is_known_class
+from sgad.config.zoo import content_of
+
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
@@ -54,8 +58,12 @@ class RunConfig(BaseModel):
     family: Literal["snn", "hybrid", "ann"] = Field("snn", description="spiking, spiking with an analog critic, analog")
 
     # --- networks
-    generator: str = Field("sgad", description="sgan, swgan, sgad, or package.module:Class")
-    discriminator: str = Field("em", description="em, sgan, analog, or package.module:Class")
+    generator: str = Field(
+        "sgad", description="sgan, swgan, sgad, file.py:Class, package.module:Class or an entry point"
+    )
+    discriminator: str = Field(
+        "em", description="em, sgan, analog, file.py:Class, package.module:Class or an entry point"
+    )
     latent_dim: int = Field(10, ge=1, le=65536, description="size of z")
     time_steps: int = Field(16, ge=1, le=1024, description="T, simulation steps")
     encoder: Literal["direct", "rate", "ttfs"] = Field("direct", description="how a static input becomes T steps")
@@ -159,7 +167,10 @@ class RunConfig(BaseModel):
         "auto", description="kernels of the neuron scan; cuda also records update pairs as CUDA graphs"
     )
     memory: Literal["normal", "low"] = Field("normal", description="low: recompute instead of store")
-    from_checkpoint: str | None = Field(None, description="authors' .pth or our checkpoint whose weights to start from")
+    from_checkpoint: str | None = Field(
+        None,
+        description="start from these weights: a run or zoo folder, a zoo model, our .safetensors, the authors' .pth",
+    )
     checkpoint_every: int = Field(500, ge=1, description="update pairs between checkpoints")
     checkpoint_epochs: int | None = Field(None, ge=1, description="a checkpoint every so many epochs, too")
     keep_checkpoints: int = Field(2, ge=1, le=100, description="newest checkpoints kept")
@@ -181,8 +192,11 @@ class RunConfig(BaseModel):
             ("discriminator", ("em", "sgan", "analog")),
         ):
             value = getattr(self, field)
-            if value not in built_in and ":" not in value:
-                raise ValueError(f"{field} must be one of {', '.join(built_in)} or package.module:Class, got {value!r}")
+            if not is_known_class(field, value, built_in):
+                raise ValueError(
+                    f"{field} must be one of {', '.join(built_in)}, file.py:Class, package.module:Class or the name of an"
+                    f" installed entry point of {MODELS}, got {value!r}"
+                )
         if self.constraint == "weight_clip" and self.constraint_weight > 1:
             raise ValueError("constraint_weight is the clipping bound of weight_clip and must be at most 1")
         if self.memory == "low" and (self.constraint == "spectral_norm" or self.batch_norm == "shared"):
@@ -203,8 +217,9 @@ class RunConfig(BaseModel):
         return "snn" if self.family == "hybrid" and self.discriminator in ("em", "sgan") else self.family
 
     def hash(self) -> str:
-        """Return the SHA-256 (16 hex digits) of the values that decide the result of training.
+        """SHA-256 (16 hex digits) of the values that decide the result of training.
 
+        A class in a file, and weights to start from, count by their content instead of their place.
         How often checkpoints are written and kept, and how samples are taken, does not count. How often a row is logged
         or a grid drawn does: both are results, too.
         """
@@ -212,6 +227,11 @@ class RunConfig(BaseModel):
         for key, value in ADDED_LATER.items():
             if content[key] == value:
                 del content[key]
+        for key in CLASS_KEYS:
+            if is_in_file(content[key]):
+                content[key] = identity(content[key], config_folders())
+        if self.from_checkpoint:
+            content["from_checkpoint"] = content_of(self.from_checkpoint)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sgad.config.paths import find_config
+from sgad.config.paths import find_config, is_file_name
 from sgad.config.run import Name
 from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
@@ -194,8 +194,8 @@ def load_description(name_or_path: str | Path) -> DatasetConfig:
         If there is none, or a key or value in it is wrong.
     """
     text = str(name_or_path)
-    is_path = text.endswith((".yaml", ".yml"))
-    path = Path(text) if is_path else find_config("datasets", text)
+    is_path = is_file_name(text)
+    path = find_config("datasets", text)
     content: dict[str, Any] = read_yaml(path)
     content.setdefault("name", path.stem)
     description = validated(DatasetConfig, content, str(path))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sgad.display.findings import models_of
-from sgad.names import label_of
+from sgad.store.stored import Captions, model_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 Cell = tuple[str, str]
 
 
-def model_labels(frame: "pd.DataFrame") -> dict[Cell, str]:
+def model_labels(frame: "pd.DataFrame", captions: Captions) -> dict[Cell, str]:
     """Return a label for each (model, variant) of a frame: "SGAD", "SGAD (stable)", "SGAD (stable+tau=4)".
 
     The recipe stands where the frame holds several; what is joined to it where a model has several variants of it.
     """
     cells = models_of(frame)
     several_recipes = len({variant.partition("+")[0] for _, variant in cells}) > 1
-    return {cell: label_of("model", cell[0]) + _bracket(cell, cells, several_recipes) for cell in cells}
+    return {cell: model_title(captions, cell[0]) + _bracket(cell, cells, several_recipes) for cell in cells}
 
 
 def _bracket(cell: Cell, cells: list[Cell], several_recipes: bool) -> str:
@@ -32,7 +32,7 @@ def _bracket(cell: Cell, cells: list[Cell], several_recipes: bool) -> str:
     return f" ({'+'.join(own) or recipe})" if len(siblings) > 1 else ""
 
 
-def label_runs(frame: "pd.DataFrame") -> "pd.Series[str]":
+def label_runs(frame: "pd.DataFrame", captions: Captions) -> "pd.Series[str]":
     """Return the label of each row's model and variant."""
-    labels = model_labels(frame)
+    labels = model_labels(frame, captions)
     return frame[["model", "variant"]].apply(lambda row: labels[row["model"], row["variant"]], axis=1)

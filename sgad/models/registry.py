@@ -13,6 +13,16 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sgad.config.paths import config_folders
+from sgad.config.plugins import (
+    MODELS,
+    REGISTERED,
+    class_file,
+    import_file,
+    installed,
+    is_in_file,
+    load_installed,
+)
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, nearest
 from sgad.models.discriminators import Discriminator, SganDiscriminator
@@ -48,6 +58,7 @@ def register(kind: str, name: str) -> Callable[[Builder], Builder]:
         if name in table and table[name] is not builder:
             raise InputError(f"{kind} {name!r} is already registered; choose another name")
         table[name] = builder
+        REGISTERED[kind].add(name)
         return builder
 
     return add
@@ -114,13 +125,17 @@ def _find(kind: str, name: str) -> Builder:
     table = _table(kind)
     if name in table:
         return table[name]
-    module_name, colon, class_name = name.partition(":")
+    if name in installed(MODELS):
+        return load_installed(MODELS, name)  # type: ignore[no-any-return]
+    module_name, colon, class_name = name.rpartition(":")
     if not colon:
         raise InputError(
-            f"{kind} must be one of {', '.join(sorted(table))}, or package.module:Class, got {name!r}"
+            f"{kind} must be one of {', '.join(sorted(table))}, file.py:Class or package.module:Class, got {name!r}"
             f"{nearest(name, table)}"
         )
     try:
+        if is_in_file(name):
+            return getattr(import_file(class_file(name, config_folders())), class_name)  # type: ignore[no-any-return]
         return getattr(importlib.import_module(module_name), class_name)  # type: ignore[no-any-return]
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
@@ -186,14 +201,15 @@ def _draw(values: Tensor, bound: float, random: torch.Generator) -> None:
 
 
 def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
-    """Return the trained generator of a run or zoo folder, in evaluation mode, with its configuration and shape.
+    """Trained generator of a run or zoo folder, or of a weights file, in evaluation mode, with configuration and shape.
 
     Raises
     ------
     InputError
         If generator.safetensors is absent, damaged, or of another network than its header says.
     """
-    tensors, config, shape = _read_network(Path(folder) / "generator.safetensors")
+    path = Path(folder)
+    tensors, config, shape = read_network(path if path.is_file() else path / "generator.safetensors")
     return _filled(build_generator(config, shape), tensors, config, "generator"), config, shape
 
 
@@ -205,11 +221,18 @@ def load_discriminator(folder: Path | str) -> nn.Module:
     InputError
         If discriminator.safetensors is absent, damaged, or of another network than its header says.
     """
-    tensors, config, shape = _read_network(Path(folder) / "discriminator.safetensors")
+    tensors, config, shape = read_network(Path(folder) / "discriminator.safetensors")
     return _filled(build_discriminator(config, shape), tensors, config, "discriminator")
 
 
-def _read_network(path: Path) -> tuple[dict[str, Tensor], RunConfig, Shape]:
+def read_network(path: Path) -> tuple[dict[str, Tensor], RunConfig, Shape]:
+    """Weights, configuration and shape (C, H, W) of a generator.safetensors or discriminator.safetensors.
+
+    Raises
+    ------
+    InputError
+        If it is absent or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():

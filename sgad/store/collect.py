@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sgad.config.compose import resolve_run, variant_note
+from sgad.config.compose import load_model, resolve_run, variant_note
 from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.config.paths import find_config
 from sgad.errors import InputError, SgadError
 from sgad.machine.files import read_json, write_json, write_text
 from sgad.names import label_of
@@ -255,7 +256,8 @@ def _detailed(experiment: ExperimentConfig) -> set[str]:
 def _captions(
     experiment: ExperimentConfig, runs: Sequence[_Run], data_dir: Path, folder: Path, remedies: dict[str, str]
 ) -> Captions:
-    before = _facts_before(folder / "captions.json")
+    facts = _before(folder).get("datasets")
+    before: dict[str, DatasetFacts] = facts if isinstance(facts, dict) else {}
     notes: dict[str, str] = {}
     for run in runs:
         notes.setdefault(run.key.dataset, "")
@@ -271,14 +273,28 @@ def _captions(
             for dataset, note in sorted(notes.items())
         },
         variants={variant: _variant_note(variant) for variant in dict.fromkeys(run.key.variant for run in runs)},
+        models=_model_titles(dict.fromkeys(run.key.model for run in runs), _before(folder).get("models")),
         remedies=remedies,
     )
 
 
-def _facts_before(path: Path) -> dict[str, DatasetFacts]:
+def _before(folder: Path) -> dict[str, Any]:
+    """What an earlier collection wrote into captions.json."""
+    path = folder / "captions.json"
     content = read_json(path) if path.is_file() else {}
-    facts = content.get("datasets") if isinstance(content, dict) else None
-    return facts if isinstance(facts, dict) else {}
+    return content if isinstance(content, dict) else {}
+
+
+def _model_titles(models: Iterable[str], before: Any) -> dict[str, str]:
+    """Titles of the models' YAML files; of a file that is gone, the title that was stored before."""
+    known = before if isinstance(before, dict) else {}
+    titles = {}
+    for model in models:
+        try:
+            titles[model] = load_model(find_config("models", model)).title
+        except InputError:
+            titles[model] = str(known.get(model) or label_of("model", model))
+    return titles
 
 
 def _dataset_facts(dataset: str, note: str, data_dir: Path, before: DatasetFacts | None) -> DatasetFacts:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from sgad.errors import InputError
 from sgad.machine.files import read_json
+from sgad.names import label_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +76,15 @@ class Captions(TypedDict):
     description: str
     datasets: dict[str, DatasetFacts]
     variants: dict[str, str]
+    #: Model -> the title of its YAML file when the experiment was collected; absent in older files.
+    models: NotRequired[dict[str, str]]
     #: Metric -> the command that would make it computable, where something is absent.
     remedies: dict[str, str]
+
+
+def model_title(captions: Captions, model: str) -> str:
+    """Title of a model: the one stored with the experiment, else the built-in label, else its key."""
+    return captions.get("models", {}).get(model) or label_of("model", model)
 
 
 @dataclass(frozen=True)

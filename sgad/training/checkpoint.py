@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from sgad.errors import InputError, RunFailure
 from sgad.machine.files import atomic_write, sha256_of, write_failure, write_json
 from sgad.models.registry import HEADER
-from sgad.training.authors_weights import our_names
 
 FOLDER = "checkpoints"
 
@@ -131,44 +130,8 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a whole safetensors file ({error}); train the run again") from error
 
 
-def load_initial_weights(path: Path, generator: nn.Module, discriminator: nn.Module) -> None:
-    """Start from the authors' .pth checkpoint (read without executing code) or from a checkpoint of ours.
-
-    Raises
-    ------
-    InputError
-        If the file is absent, holds code, or does not fit the networks.
-    """
-    if not path.is_file():
-        raise InputError(
-            f"{path} (from_checkpoint) does not exist; give a .pth file of the authors or a .safetensors of ours"
-        )
-    parts = _split(load_tensors(path)) if path.suffix == ".safetensors" else _authors_parts(path)
-    for name, module in (("generator", generator), ("discriminator", discriminator)):
-        try:
-            module.load_state_dict(parts[name])
-        except (KeyError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
-            raise InputError(
-                f"{path} does not fit the {name} of this configuration ({first}); use the file of this model"
-            ) from error
-
-
-def _authors_parts(path: Path) -> dict[str, dict[str, Tensor]]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return {
-            "generator": our_names(content["model_state_dict_G"], "generator"),
-            "discriminator": our_names(content["model_state_dict_D"], "discriminator"),
-        }
-    except Exception as error:  # torch.load raises many kinds on a hostile or broken file
-        first = (str(error).splitlines() or [""])[0]
-        raise InputError(
-            f"{path} is not a checkpoint of the authors ({type(error).__name__}: {first}); give their .pth file"
-        ) from error
-
-
-def _split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+def split_parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Take names "part/name" apart."""
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         part, _, rest = name.partition("/")
@@ -196,7 +159,7 @@ def restore_tensors(
     optimisers: Mapping[str, torch.optim.Optimizer],
 ) -> None:
     """Put the tensors of `gather_tensors` back; what is not in them is left as it is."""
-    parts = _split(tensors)
+    parts = split_parts(tensors)
     for part, module in modules.items():
         module.load_state_dict(parts[part])
     for part, optimiser in optimisers.items():

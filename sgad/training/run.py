@@ -30,9 +30,10 @@ from sgad.runs.seeds import stream_seed
 from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels import engine_name
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
-from sgad.training.checkpoint import Origin, load_initial_weights, newest_checkpoint, restore_tensors, save_tensors
+from sgad.training.checkpoint import Origin, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.history import FILES as HISTORIES
 from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, train
+from sgad.training.start import load_initial_weights
 
 GRID_IMAGES = 64
 #: What later stages make of the networks and leave in the run folder.
@@ -127,7 +128,7 @@ def _train_locked(
     config, folder = request.config, request.folder
     threads = set_threads(request.threads)
     shape = tuple(prepared.manifest.shape)
-    networks = new_networks(config, shape, device)
+    networks = new_networks(config, shape, device, tell)
     batches = Batches(
         prepared,
         config.batch_size,
@@ -182,8 +183,14 @@ def _train_locked(
     return _finish(request, record, networks, outcome, batches.steps_per_epoch, shape)
 
 
-def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device) -> Networks:
-    """Return the configured networks with their seeded initial weights, and their optimisers."""
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def new_networks(
+    config: RunConfig, shape: tuple[int, ...], device: torch.device, tell: Callable[[str], None] = _say_nothing
+) -> Networks:
+    """Build the configured networks with their seeded initial weights, or those of `from_checkpoint`, and their optimisers."""
     generator = build_generator(config, shape)
     discriminator = build_discriminator(config, shape)
     for part, module in (("generator", generator), ("discriminator", discriminator)):
@@ -191,7 +198,7 @@ def new_networks(config: RunConfig, shape: tuple[int, ...], device: torch.device
         seed = stream_seed(config.dataset, config.model, config.seed, "initial", part)
         initialise(module, torch.Generator().manual_seed(seed), config.weight_init)
     if config.from_checkpoint:
-        load_initial_weights(Path(config.from_checkpoint), generator, discriminator)
+        load_initial_weights(config.from_checkpoint, generator, discriminator, tell)
     dtype = getattr(torch, config.dtype)
     return make_networks(config, generator.to(device, dtype), discriminator.to(device, dtype))
 

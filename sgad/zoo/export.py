@@ -13,13 +13,14 @@ import torch
 
 from sgad._version import __version__
 from sgad.config.compose import variant_note
+from sgad.config.plugins import CLASS_KEYS, without_folder
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
 from sgad.data.description import DatasetConfig, load_description
 from sgad.errors import InputError
 from sgad.images import Bytes, save_gif, save_grid
 from sgad.machine.files import read_json, write_json, write_text
-from sgad.models.generators import Generator, Shape
+from sgad.models.generators import Shape
 from sgad.models.registry import load_generator
 from sgad.models.storage import pack
 from sgad.names import label_of, metric_info
@@ -57,7 +58,7 @@ def export_run(run: Path, out: Path) -> Change:
     Raises
     ------
     InputError
-        If the run has no generator, did not complete, or its generator is not one of ours; or `out` is the run itself.
+        If the run has no generator or did not complete; or `out` is the run itself.
     """
     if out.resolve() == run.resolve():
         raise InputError(
@@ -67,16 +68,14 @@ def export_run(run: Path, out: Path) -> Change:
     if record.status != "completed":
         raise InputError(f"{run} is {record.status}; only a completed run goes into the zoo")
     generator, config, shape = load_generator(run)
-    if not isinstance(generator, Generator):
-        raise InputError(
-            f"{run} holds a generator of another class, {config.generator}; only built-in ones can be packed"
-        )
     if config.sampling_statistics == "batch":
         raise InputError(f"{run} samples with each batch's own statistics; the zoo's models need running ones")
     before = load(run).sample(COMPARED_IMAGES)
     if config.sampling_statistics == "recalibrated":
         recalibrate(generator, config, torch.device("cpu"))
         config = config.model_copy(update={"sampling_statistics": "running"})
+    # Where a class of one's own lies on the exporter's machine is of no use elsewhere: its file's name is enough.
+    config = config.model_copy(update={key: without_folder(getattr(config, key)) for key in CLASS_KEYS})
     header = {"config": config.model_dump_json(), "shape": json.dumps(list(shape)), "sgad": __version__}
     save_tensors(out / "generator.safetensors", pack(generator.state_dict()), header)
     write_text(out / "config.yaml", dump_yaml(config.model_dump(mode="json")))

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sgad.config.run import RunConfig
+from sgad.config.zoo import find_weights
 from sgad.errors import InputError
 from sgad.images import Bytes, to_bytes
-from sgad.models.generators import Generator, Shape
+from sgad.models.generators import Shape, can_keep_steps
 from sgad.models.registry import load_generator
 from sgad.sampling import generate, latents, prepare_generator
 from sgad.snn.recording import Trace, record_traces
@@ -20,7 +21,7 @@ from sgad.snn.recording import Trace, record_traces
 class Pretrained:
     """A generator with batch norm folded into its weights, its configuration and the shape (C, H, W) it makes."""
 
-    generator: Generator
+    generator: nn.Module
     config: RunConfig
     shape: Shape
 
@@ -39,7 +40,17 @@ class Pretrained:
         return np.concatenate(batches, axis=1 if self.shape[0] == 2 else 0)
 
     def watch(self, z: Tensor) -> tuple[Bytes, dict[str, Trace]]:
-        """Return what is shown after each time step (T, N, C, H, W), and every spiking layer through time."""
+        """What is shown after each time step (T, N, C, H, W), and every spiking layer through time.
+
+        Raises
+        ------
+        InputError
+            If the generator is a class of a user's own that cannot show single steps.
+        """
+        if not can_keep_steps(self.generator):
+            raise InputError(
+                f"{self.config.generator} shows no single steps; let its forward take keep_steps and give `steps`"
+            )
         shown, parts = [], []
         with record_traces(self.generator) as traces:
             for _, steps in generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=True):
@@ -57,17 +68,15 @@ def _joined(traces: list[Trace]) -> Trace:
     )
 
 
-def load(folder: Path | str) -> Pretrained:
-    """Return the generator of a zoo or run folder.
+def load(name_or_path: Path | str) -> Pretrained:
+    """Load a generator: a model of the zoo by name, a zoo or run folder, or a generator.safetensors.
 
     Raises
     ------
     InputError
-        If there is no whole generator, or it is a class of a user's own, which `sgad sample` can still draw from.
+        If there is no whole generator, or the class of a user's own that it names is not found.
     """
-    generator, config, shape = load_generator(folder)
-    if not isinstance(generator, Generator):
-        raise InputError(f"{folder} holds a generator of another class, {config.generator}; use `sgad sample {folder}`")
-    ready = prepare_generator(generator, config, config.sampling_statistics, torch.device("cpu"))
-    assert isinstance(ready, Generator)
-    return Pretrained(ready, config, shape)
+    generator, config, shape = load_generator(find_weights(name_or_path))
+    return Pretrained(
+        prepare_generator(generator, config, config.sampling_statistics, torch.device("cpu")), config, shape
+    )

@@ -33,7 +33,8 @@ from sgad.reporting.tables.save import write_tables
 from sgad.store.collect import collect
 from sgad.store.stored import read_stored
 from sgad.store.summary import summarise
-from sgad.training.checkpoint import FOLDER, Origin, load_initial_weights, newest_checkpoint, save_checkpoint
+from sgad.training.checkpoint import FOLDER, Origin, newest_checkpoint, save_checkpoint
+from sgad.training.start import load_initial_weights
 from tests.experiments import fake_experiment, write_fake
 from tests.hostile.mutations import spoil_bytes, spoil_cells, spoil_text
 from tests.hostile.watch import nothing_touched_outside
@@ -192,7 +193,7 @@ def test_the_authors_checkpoints(amount: str, tmp_path: Path) -> None:
     def attack(draw: random.Random, place: Path) -> None:
         path = place / draw.choice(("old.pth", "old.safetensors"))
         path.write_bytes(spoil_bytes(stream.getvalue(), draw))
-        in_one_sentence(lambda: load_initial_weights(path, generator, discriminator))
+        in_one_sentence(lambda: load_initial_weights(path, generator, discriminator, print))
 
     assault(attack, tmp_path, numbers(amount, "authors' checkpoints"))
 

@@ -6,8 +6,10 @@ from scipy import stats
 
 from sgad.errors import InputError
 from sgad.reporting.page.verdicts import difference_half_width, verdicts
-from sgad.store.stored import METRIC_COLUMNS, RUN_COLUMNS, Stored
+from sgad.store.stored import METRIC_COLUMNS, RUN_COLUMNS, Captions, Stored
 from sgad.store.summary import summarise, t_quantile
+
+NO_CAPTIONS = Captions(experiment="e", title="", note="", description="", datasets={}, variants={}, remedies={})
 
 
 def metrics_of(*rows: dict[str, object]) -> pd.DataFrame:
@@ -101,7 +103,7 @@ def test_verdict_names_the_best_and_says_how_sure_that_is() -> None:
     sgan = [{"model": "sgan", "seed": seed, "value": 9.0 + seed / 100} for seed in range(3)]
     scale = {"model": "real_train", "value": 0.1, "family": "baseline"}
     metrics = metrics_of(*sgad, *sgan, scale)
-    (verdict,) = verdicts(summarise(metrics, runs_of(metrics)), "digits")
+    (verdict,) = verdicts(summarise(metrics, runs_of(metrics)), NO_CAPTIONS, "digits")
     assert (verdict.best, verdict.runner_up, verdict.gap) == ("SGAD", "SGAN", pytest.approx(8.0))
     assert verdict.certainty == "clear at 95 %"
 
@@ -122,5 +124,5 @@ def test_verdicts_do_not_claim_too_much(values: dict[str, list[float]], certaint
             for seed, value in enumerate(row)
         )
     )
-    (verdict,) = verdicts(summarise(metrics, runs_of(metrics)), "digits")
+    (verdict,) = verdicts(summarise(metrics, runs_of(metrics)), NO_CAPTIONS, "digits")
     assert verdict.certainty == certainty

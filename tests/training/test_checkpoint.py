@@ -17,13 +17,13 @@ from sgad.training.checkpoint import (
     FOLDER,
     Origin,
     gather_tensors,
-    load_initial_weights,
     load_tensors,
     newest_checkpoint,
     restore_tensors,
     save_checkpoint,
     save_tensors,
 )
+from sgad.training.start import load_initial_weights
 
 ORIGIN = Origin("configuration", "data")
 
@@ -103,7 +103,7 @@ def test_the_authors_checkpoints_load_without_running_code(tmp_path: Path) -> No
         "model_state_dict_D": nn.Linear(2, 1).state_dict(),
     }
     torch.save({"epoch": 3, **source}, tmp_path / "old.pth")
-    load_initial_weights(tmp_path / "old.pth", generator, discriminator)
+    load_initial_weights(tmp_path / "old.pth", generator, discriminator, print)
     assert torch.equal(generator.weight, source["model_state_dict_G"]["weight"])
 
     class Hostile:
@@ -112,7 +112,7 @@ def test_the_authors_checkpoints_load_without_running_code(tmp_path: Path) -> No
 
     torch.save({"model_state_dict_G": Hostile()}, tmp_path / "hostile.pth")
     with pytest.raises(InputError, match=r"hostile\.pth is not a checkpoint of the authors"):
-        load_initial_weights(tmp_path / "hostile.pth", generator, discriminator)
+        load_initial_weights(tmp_path / "hostile.pth", generator, discriminator, print)
     assert not (tmp_path / "touched").exists()
 
 
@@ -124,8 +124,8 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
         },
         tmp_path / "old.pth",
     )
-    with pytest.raises(InputError, match="does not fit the generator"):
-        load_initial_weights(tmp_path / "old.pth", nn.Linear(2, 2), nn.Linear(2, 1))
+    with pytest.raises(InputError, match="does not fit the generator of this run"):
+        load_initial_weights(tmp_path / "old.pth", nn.Linear(2, 2), nn.Linear(2, 1), print)
 
 
 def test_absent_and_broken_files_get_one_sentence(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_checkpoint_of_the_release_starts_a_run(tmp_path: Path, name: str) -> 
         "optimizer_state_dict_G": {},
     }
     torch.save(states, tmp_path / "release.pth")
-    load_initial_weights(tmp_path / "release.pth", *networks)
+    load_initial_weights(tmp_path / "release.pth", *networks, print)
     assert torch.equal(networks[0].linear2.weight, source[0]["fc2.weight"])
     assert torch.equal(networks[0].norm3.running_var, source[0]["conv1.1.running_var"])
     last = "net.2.bias" if name == "sgan" else "fc2.0.bias"

@@ -27,7 +27,7 @@ def _draw_lines(stored: Stored, analysis: str, dataset: str, panels: Sequence[Pa
     present = [panel for panel in panels if not _rows(frame, panel[0], panel[1]).empty]
     if not present:
         return None
-    labels = model_labels(frame)
+    labels = model_labels(frame, stored.captions)
     columns = 2 if len(present) == 4 else min(3, len(present))
     rows = math.ceil(len(present) / columns)
     above = 0.3 + 0.14 * math.ceil(len(labels) / legend_columns(list(labels.values())))
@@ -102,7 +102,7 @@ def pixel_values_figure(stored: Stored, dataset: str) -> "Figure | None":
     rows = frame[frame["quantity"] == "pixel_histogram"]
     if rows.empty:
         return None
-    labels = model_labels(rows)
+    labels = model_labels(rows, stored.captions)
     columns = min(4, len(labels))
     num_rows = math.ceil(len(labels) / columns)
     height = 0.6 + 1.35 * num_rows
@@ -135,7 +135,7 @@ def energy_figure(stored: Stored, dataset: str) -> "Figure | None":
     frame = findings(stored, "energy", dataset)
     if frame.empty:
         return None
-    labels = model_labels(frame)
+    labels = model_labels(frame, stored.captions)
     height = 0.75 + 0.24 * len(labels)
     longest = max(12, *(len(label) for label in labels.values()))
     figure, axes = new_figure(
@@ -185,7 +185,7 @@ def classes_figure(stored: Stored, dataset: str) -> "Figure | None":
     rows = frame[frame["quantity"] == "class_share"]
     if rows.empty:
         return None
-    labels = model_labels(rows)
+    labels = model_labels(rows, stored.captions)
     columns = min(4, len(labels))
     num_rows = math.ceil(len(labels) / columns)
     height = 0.5 + 1.15 * num_rows
@@ -217,7 +217,7 @@ def alignment_figure(stored: Stored, dataset: str) -> "Figure | None":
     frame = findings(stored, "alignment", dataset)
     if frame.empty:
         return None
-    labels = model_labels(frame)
+    labels = model_labels(frame, stored.captions)
     layers = list(dict.fromkeys(frame[frame["quantity"] == "rsa"]["part"]))
     figure, axes = new_figure(1, len(SCORES), PAGE, 2.1, left=0.06, right=0.985, bottom=0.3, top=0.78, wspace=0.25)
     styles = line_styles(list(labels.values()), MARKERS)
@@ -239,7 +239,7 @@ def _pictures_figure(stored: Stored, dataset: str, suffix: str, columns: int) ->
     from PIL import Image
 
     runs = stored.runs[stored.runs["dataset"] == dataset]
-    labels = model_labels(runs)
+    labels = model_labels(runs, stored.captions)
     found = {}
     for run in rows_of(runs):
         path = stored.folder / "grids" / f"{run_name(dataset, run.model, run.variant, run.seed)}-{suffix}.png"

@@ -98,7 +98,7 @@ def _draw_histories(stored: Stored, dataset: str, columns: dict[str, str]) -> "F
     present = [column for column in columns if column in rows and rows[column].notna().any()]
     if not present:
         return None
-    rows = rows.assign(label=label_runs(rows))
+    rows = rows.assign(label=label_runs(rows, stored.captions))
     styles = line_styles(list(dict.fromkeys(rows["label"])))
     num_rows = math.ceil(len(present) / 2)
     above = 0.26 + 0.14 * math.ceil(len(styles) / legend_columns(list(styles)))
@@ -163,7 +163,7 @@ def bars_figure(stored: Stored, dataset: str) -> "Figure | None":
     models = rows[~rows["model"].map(is_baseline)]
     if models.empty:
         return None
-    models = models.assign(label=label_runs(models))
+    models = models.assign(label=label_runs(models, stored.captions))
     labels = list(dict.fromkeys(models["label"]))
     metrics = list(dict.fromkeys(models["metric"]))
     left = min(max(0.13 * PAGE, text_width(labels) + 0.15), 3.6)
@@ -210,7 +210,7 @@ def _draw_floor(ax: "Axes", rows: "pd.DataFrame", metric: str) -> None:
 def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
     """Sample grids side by side: models across, seeds down; or, in rows, the first seed of each of many models."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
-    labels = model_labels(runs)
+    labels = model_labels(runs, stored.captions)
     found = {(run.model, run.variant, run.seed): run for run in rows_of(runs)}
     pictures = {
         key: _picture(stored.folder / "grids" / f"{run_name(dataset, *key)}.png")
@@ -242,7 +242,7 @@ def evolution_figure(stored: Stored, dataset: str) -> "Figure | None":
     """Grids of each model's first seed over training: models down, update pairs across."""
     runs = stored.runs[stored.runs["dataset"] == dataset].drop_duplicates(["model", "variant"])
     series = []
-    for run, label in zip(rows_of(runs), label_runs(runs), strict=True):
+    for run, label in zip(rows_of(runs), label_runs(runs, stored.captions), strict=True):
         folder = stored.folder / "grids" / run_name(dataset, run.model, run.variant, run.seed)
         steps = sorted(folder.glob("step-*.webp"))
         if steps:

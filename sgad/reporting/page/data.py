@@ -12,7 +12,7 @@ from sgad.display.labels import label_runs
 from sgad.display.plotting import COLOURS
 from sgad.names import label_of, metric_info
 from sgad.reporting.figures.save import ACTIVITY, CURVES, HEALTH
-from sgad.store.stored import Stored, rows_of, run_name
+from sgad.store.stored import Captions, Stored, model_title, rows_of, run_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,21 +52,27 @@ def data_uri(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def models_of(runs: "pd.DataFrame") -> list[dict[str, Any]]:
+def models_of(runs: "pd.DataFrame", captions: Captions) -> list[dict[str, Any]]:
     """Return the models and variants of some runs with labels and colour numbers, as figures have them."""
     cells = runs.drop_duplicates(["model", "variant"])
-    labels = label_runs(cells)
+    labels = label_runs(cells, captions)
     return [
         {"model": row.model, "variant": row.variant, "label": label, "colour": index % len(COLOURS)}
         for index, (row, label) in enumerate(zip(rows_of(cells), labels, strict=True))
     ]
 
 
+def _short_title(captions: Captions, dataset: str) -> str:
+    """Title of a data set, without the note of a stand-in."""
+    facts = captions["datasets"].get(dataset)
+    return facts["title"] if facts else label_of("dataset", dataset)
+
+
 def samples_of(stored: Stored, dataset: str, pictures: Embedder) -> list[dict[str, Any]]:
     """Return, seed by seed, each model's pictures: grid, per-step strip, event GIF, frames over training."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
     found = {(run.model, run.variant, run.seed): run for run in rows_of(runs)}
-    models, seeds = models_of(runs), sorted(set(runs["seed"]))
+    models, seeds = models_of(runs, stored.captions), sorted(set(runs["seed"]))
     return [
         {
             "seed": int(seed),
@@ -108,7 +114,7 @@ def curves_of(stored: Stored, dataset: str) -> dict[str, Any]:
     num_lines = len(rows.drop_duplicates(["model", "variant", "seed"]))
     rows = rows[rows["seed"].isin(first_seeds)] if num_lines > MAX_LINES else rows
     panels = {key: label for key, label in PANELS.items() if key in rows and rows[key].notna().any()}
-    colours = {(model["model"], model["variant"]): model for model in models_of(runs)}
+    colours = {(model["model"], model["variant"]): model for model in models_of(runs, stored.captions)}
     points = max(20, min(MAX_POINTS_A_RUN, MAX_POINTS // max(min(len(stored.runs), MAX_LINES), 1)))
     series = []
     for (model, variant, seed), history in rows.groupby(["model", "variant", "seed"], sort=False):
@@ -145,8 +151,8 @@ def run_rows(stored: Stored) -> tuple[list[str], list[dict[str, Any]]]:
         rows.append(
             {
                 "run": run,
-                "model": label_of("model", run.model),
-                "dataset": label_of("dataset", run.dataset),
+                "model": model_title(stored.captions, run.model),
+                "dataset": _short_title(stored.captions, run.dataset),
                 "time_steps": integer(run.time_steps),
                 "steps": integer(run.steps),
                 "seconds": None if math.isnan(run.seconds) else run.seconds,

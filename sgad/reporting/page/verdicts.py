@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgad.display.labels import model_labels
 from sgad.names import Metric, metric_info
-from sgad.store.stored import rows_of
+from sgad.store.stored import Captions, rows_of
 from sgad.store.summary import is_baseline, t_quantile
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ class Verdict:
         return "clear at 95 %" if self.low > 0 else "not told apart at 95 %"
 
 
-def verdicts(summary: "pd.DataFrame", dataset: str) -> list[Verdict]:
+def verdicts(summary: "pd.DataFrame", captions: Captions, dataset: str) -> list[Verdict]:
     """Return a verdict for each metric of a data set that any model has a value of."""
     here = summary[(summary["dataset"] == dataset) & ~summary["model"].map(is_baseline)]
-    labels = model_labels(here)
+    labels = model_labels(here, captions)
     found = []
     for key in dict.fromkeys(here["metric"]):
         metric = metric_info(key)

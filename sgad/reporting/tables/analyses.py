@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from sgad.display.captions import dataset_title
 from sgad.display.findings import Seen, analysis_caption, at_position, findings, looked_at, models_of, seen
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
-from sgad.names import label_of
-from sgad.store.stored import ANALYSIS_COLUMNS, Stored
+from sgad.store.stored import ANALYSIS_COLUMNS, Stored, model_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +144,7 @@ def _model_table(stored: Stored, analysis: str, dataset: str) -> Table:
     shown = [column for column in COLUMNS[analysis](frame) if _has(frame, column)]
     rows = [
         [
-            Cell(label_of("model", model)),
+            Cell(model_title(stored.captions, model)),
             Cell(variant),
             *(Cell(_look(frame, column, model, variant).text(column.decimals, column.scale)) for column in shown),
         ]
@@ -197,7 +196,7 @@ def alignment_table(stored: Stored, analysis: str, dataset: str) -> Table:
             for score in SCORES:
                 cells.append(Cell(seen(own, model, variant, score, layer).text(3)))
                 cells.append(Cell(seen(own, model, variant, f"{score}_p", layer).text(3)))
-            rows.append([Cell(label_of("model", model)), Cell(variant), Cell(layer), *cells])
+            rows.append([Cell(model_title(stored.captions, model)), Cell(variant), Cell(layer), *cells])
     columns = [Column("model"), Column("variant"), Column("layer")]
     for label in SCORES.values():
         columns += [Column("score", label, is_number=True), Column("p", label, is_number=True)]

@@ -11,8 +11,8 @@ from sgad.config.experiment import VALID_MEASURES, ExperimentConfig
 from sgad.display.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
 from sgad.errors import InputError, nearest, require_choice
-from sgad.names import Metric, label_of, metric_info
-from sgad.store.stored import Captions, rows_of
+from sgad.names import Metric, metric_info
+from sgad.store.stored import Captions, model_title, rows_of
 from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     columns += [Column("completed", is_number=True), Column("runs", is_number=True)]
     return Table(
         key=f"effects-{dataset}-{model}",
-        title=f"What each change is worth: {label_of('model', model)} on {dataset_title(captions, dataset)}",
+        title=f"What each change is worth: {model_title(captions, model)} on {dataset_title(captions, dataset)}",
         columns=columns,
         blocks=[("", rows)],
         caption=sentences(

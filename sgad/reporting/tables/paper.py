@@ -6,7 +6,7 @@ from sgad.display.captions import dataset_title, recipe_note, sentences
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
 from sgad.names import label_of, metric_info
 from sgad.store.reported import Reported, read_reported
-from sgad.store.stored import Captions, rows_of
+from sgad.store.stored import Captions, model_title, rows_of
 from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def paper_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Caption
         columns=columns,
         blocks=[
             ("reported by others", _reported(figures, len(reproduced))),
-            ("reproduced here", _reproduced(models, reproduced)),
+            ("reproduced here", _reproduced(models, captions, reproduced)),
         ],
         caption=sentences(
             [
@@ -75,12 +75,12 @@ def _reported(figures: list[Reported], further: int) -> list[list[Cell]]:
     ]
 
 
-def _reproduced(models: "pd.DataFrame", columns: list[tuple[str, str]]) -> list[list[Cell]]:
+def _reproduced(models: "pd.DataFrame", captions: Captions, columns: list[tuple[str, str]]) -> list[list[Cell]]:
     means = {(row.model, row.variant, row.dataset, row.metric): row.mean for row in rows_of(models)}
     firsts = models.drop_duplicates(["model", "variant"])
     return [
         [
-            Cell(label_of("model", row.model)),
+            Cell(model_title(captions, row.model)),
             Cell(row.variant),
             Cell(label_of("family", row.family)),
             Cell(str(row.time_steps)),

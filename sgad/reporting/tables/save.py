@@ -25,7 +25,7 @@ from sgad.reporting.tables.analyses import TITLES, analysis_csv, analysis_tables
 from sgad.reporting.tables.effects import effects_csv, effects_tables
 from sgad.reporting.tables.paper import paper_csv, paper_table
 from sgad.store.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
-from sgad.store.stored import RUN_COLUMNS, Captions, Stored, read_stored, rows_of
+from sgad.store.stored import RUN_COLUMNS, Captions, Stored, model_title, read_stored, rows_of
 from sgad.store.summary import ENDINGS, is_baseline, summarise
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     others = other_protocols(here)
     blocks = [
         ("reported by others", _reported_rows(figures, len(metrics))),
-        ("reproduced here", _model_rows(here, metrics, figures, best)),
+        ("reproduced here", _model_rows(here, captions, metrics, figures, best)),
         ("for scale", _baseline_rows(here, metrics, figures, others)),
     ]
     columns = [Column("model"), Column("variant"), Column("family"), Column("T", is_number=True)]
@@ -171,18 +171,22 @@ def _best_models(here: "pd.DataFrame", metrics: Sequence[Metric]) -> dict[str, f
 
 
 def _model_rows(
-    here: "pd.DataFrame", metrics: Sequence[Metric], figures: list[Reported], best: dict[str, float]
+    here: "pd.DataFrame",
+    captions: Captions,
+    metrics: Sequence[Metric],
+    figures: list[Reported],
+    best: dict[str, float],
 ) -> list[list[Cell]]:
     models: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows_of(here[~here["model"].map(is_baseline)]):
         models.setdefault((row.model, row.variant), {})[row.metric] = row
     rows = []
     for (model, variant), found in models.items():
-        first, label = next(iter(found.values())), label_of("model", model)
+        first, label = next(iter(found.values())), model_title(captions, model)
         cells = [Cell(label), Cell(variant), Cell(label_of("family", first.family) or ABSENT)]
         cells.append(Cell(whole_text(first.time_steps)))
         cells += [_metric_cell(found.get(metric.key), metric, best) for metric in metrics]
-        cells += [_reported_cell(figures, label, name) for name in reported_metrics(figures)]
+        cells += [_reported_cell(figures, label_of("model", model), name) for name in reported_metrics(figures)]
         rows.append([*cells, Cell(runs_text(first))])
     return rows
 
@@ -302,7 +306,7 @@ def runs_table(runs: "pd.DataFrame", captions: Captions) -> Table:
     rows = [
         [
             Cell(row.dataset),
-            Cell(label_of("model", row.model)),
+            Cell(model_title(captions, row.model)),
             Cell(row.variant),
             Cell(whole_text(row.seed)),
             Cell(whole_text(row.time_steps)),
