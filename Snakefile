@@ -25,6 +25,11 @@ rule all:
         f"{EXPERIMENT_DIR}/report.html",
 
 
+onstart:
+    # Snakemake removes the outputs of what it runs again; runs finished by an older version have no second names yet.
+    keep_what_is_finished()
+
+
 onerror:
     said = read_logs(log)
     print(why_jobs_failed(said), end="", file=sys.stderr)

@@ -29,7 +29,8 @@ def test_the_suite_makes_as_many_faults_as_the_issue_asks_for() -> None:
     counts = {name: count for name, (count, *_) in SUITE.items()}
     assert (counts["kill"], counts["terminate"], counts["full-disk"], counts["damaged"]) == (50, 20, 10, 10)
     assert set(counts) == {
-        "kill", "terminate", "user-signal", "full-disk", "damaged", "two-writers", "changed", "read-only", "orphan",
+        "kill", "terminate", "user-signal", "full-disk", "damaged", "two-writers", "changed", "rerun", "read-only", "orphan",
+        "orphan-done",
     }  # fmt: skip
 
 

@@ -60,7 +60,8 @@ class Workplace:
         process = subprocess.run(
             [*command, "--directory", str(self.folder), *arguments],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder)} | self.environment,
+            # The repository, too: what is installed may be another tree.
+            env=os.environ | {"PYTHONPATH": f"{self.folder}{os.pathsep}{self.repository}"} | self.environment,
             capture_output=True,
             text=True,
             timeout=500,

@@ -15,7 +15,7 @@ from benchmarks.chaos import faults
 from benchmarks.chaos.faults import CHANGED, Bench, Skipped
 from benchmarks.chaos.report import Result, page
 from benchmarks.chaos.trainings import CASES, CHECKPOINT_EVERY, STEPS, fingerprint, train
-from benchmarks.chaos.workflow_faults import orphan
+from benchmarks.chaos.workflow_faults import orphan, orphan_done
 from sgad.data.description import load_description
 from sgad.data.prepare import prepare
 from sgad.machine.files import write_text
@@ -30,8 +30,10 @@ SUITE: dict[str, tuple[int, Fault, str, str]] = {
     "damaged": (10, faults.damaged, "newest checkpoint truncated or one bit flipped", "noticed; the one before it is used"),
     "two-writers": (4, faults.two_writers, "two processes on one run folder", "the second waits, or takes over from a dead one"),
     "changed": (2, faults.changed_configuration, "configuration changed after a kill", "old checkpoint refused, started afresh"),
+    "rerun": (10, faults.rerun, "killed after its record, outputs deleted", "no step is trained again"),
     "read-only": (2, faults.read_only_data, "data on a read-only mount", "trains all the same"),
     "orphan": (1, orphan, "Snakemake killed, its training lives on", "restarted Snakemake waits for it (weights not compared)"),
+    "orphan-done": (1, orphan_done, "Snakemake killed, training ends alone", "no step trained again (weights not compared)"),
 }  # fmt: skip
 
 

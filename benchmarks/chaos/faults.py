@@ -236,6 +236,28 @@ def changed_configuration(bench: Bench, index: int) -> str:
 CHANGED = Case("swgan", 0, (("lr_generator", 1e-3),))
 
 
+def rerun(bench: Bench, index: int) -> str:
+    """Killed between its record and its exit; then its outputs go, as Snakemake deletes them before it tries again."""
+    case, folder = bench.place("rerun", index)
+    training = Training(case, bench.data, folder)
+    while training.poll() is None and not _is_recorded(folder):
+        time.sleep(0.001)
+    training.send(signal.SIGKILL)
+    training.wait()
+    for name in ("run.json", "generator.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+    ended = train(case, bench.data, folder)
+    if "were put back" not in ended.said() and resumed_at(ended.said()) != STEPS:
+        return "the finished training was begun again"
+    return bench.judge(case, folder, ended)
+
+
+def _is_recorded(folder: Path) -> bool:
+    """Whether run.json says how the training ended."""
+    path = folder / "run.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["status"] != "running"
+
+
 def read_only_data(bench: Bench, index: int) -> str:
     """The prepared data on a read-only mount."""
     case, folder = bench.place("readonly", index)

@@ -58,25 +58,52 @@ def _workplace(folder: Path, data: Path) -> None:
     shutil.copytree(data, folder / "data")
 
 
-def orphan(bench: Bench, index: int) -> str:
-    """SIGKILL of Snakemake alone; `--unlock` and the same command while its training lives on."""
-    place = bench.folder / f"orphan{index}"
+def _left_alone(bench: Bench, name: str) -> tuple[Path, str]:
+    """Kill Snakemake alone while it trains; return the folder, and what kept this from being tried."""
+    place = bench.folder / name
     _workplace(place, bench.data)
     run = place / RUN
     first = _snakemake(place, f"{RUN}/run.json")
     while not checkpoint_steps(run):
         if first.poll() is not None:
-            return f"Snakemake ended with {first.returncode} before there was a checkpoint"
+            return place, f"Snakemake ended with {first.returncode} before there was a checkpoint"
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    if not is_locked(run):
-        return "the training did not live on, nothing was tried"
+    return place, "" if is_locked(run) else "the training did not live on, nothing was tried"
+
+
+def _again(place: Path) -> tuple[str, str]:
+    """Unlock, give the same command; return the training's log, and what went wrong."""
+    log = ""
     if _snakemake(place, "--unlock").wait(PATIENCE) != 0:
-        return "--unlock failed"
+        return log, "--unlock failed"
     if _snakemake(place, f"{RUN}/run.json").wait(PATIENCE) != 0:
-        return "the restarted Snakemake failed"
+        return log, "the restarted Snakemake failed"
     log = (place / "logs/train/digits/swgan/chaos/seed0.log").read_text(encoding="utf-8")
-    if "is in use by process" not in log or "already" not in log:
-        return "the second training did not wait for the first"
-    return "" if fingerprint(run) else "the run is not complete"
+    return log, "" if fingerprint(place / RUN) else "the run is not complete"
+
+
+def orphan(bench: Bench, index: int) -> str:
+    """SIGKILL of Snakemake alone; `--unlock` and the same command while its training lives on."""
+    place, problem = _left_alone(bench, f"orphan{index}")
+    if problem:
+        return problem
+    log, problem = _again(place)
+    if "is in use by process" not in log or not ("already" in log or "were put back" in log):
+        return problem or "the second training did not wait for the first"
+    return problem
+
+
+def orphan_done(bench: Bench, index: int) -> str:
+    """SIGKILL of Snakemake alone; `--unlock` and the same command after its training has finished alone."""
+    place, problem = _left_alone(bench, f"orphan-done{index}")
+    if problem:
+        return problem
+    begin = time.monotonic()
+    while is_locked(place / RUN):
+        if time.monotonic() - begin > PATIENCE:
+            return "the training that was left alone did not end"
+        time.sleep(0.05)
+    log, problem = _again(place)
+    return problem or ("" if "were put back" in log else "the finished training was begun again")

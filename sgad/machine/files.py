@@ -94,7 +94,8 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; run the stage that writes it first") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # RecursionError: brackets by the ten thousand.
         raise InputError(f"{path} is not a readable JSON file ({error}); delete it and run its stage again") from error
 
 

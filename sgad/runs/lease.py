@@ -128,7 +128,7 @@ class _Life:
 def _content(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

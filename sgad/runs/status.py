@@ -6,6 +6,7 @@ from pathlib import Path
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError
 from sgad.machine.progress import clock
+from sgad.runs.finished import read_finished
 from sgad.runs.lease import is_locked
 from sgad.runs.record import FINAL, read_record
 
@@ -42,7 +43,16 @@ def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
     A run that says "running" but holds no lock was killed; the same command would resume it.
     """
     if not (folder / "run.json").is_file():
-        status = "running" if is_locked(folder) else "absent"
+        if is_locked(folder):
+            status = "running"
+        elif (state := read_finished(folder)) is not None:
+            reason = "its outputs were removed before a rerun; the same command puts them back"
+            done = state.record
+            return RunState(
+                key.folder, done.status, done.steps, done.target_steps, done.images_per_second, reason=reason
+            )
+        else:
+            status = "absent"
         return RunState(key.folder, status, log=_last_lines(key, logs, _troubled_stages(status, measured=False)))
     try:
         record = read_record(folder)

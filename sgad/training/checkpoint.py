@@ -83,7 +83,7 @@ def newest_checkpoint(folder: Path, origin: Origin) -> tuple[Checkpoint | None, 
             return Checkpoint(int(record["step"]), load_tensors(weights), record["values"]), notes
         except OSError as error:
             raise RunFailure(f"{path} cannot be read ({error.strerror or error}); try again later") from error
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (InputError, KeyError, TypeError, ValueError, RecursionError) as error:
             notes.append(f"{path.name} cannot be read ({error}); the one before it is used")
     return None, notes
 

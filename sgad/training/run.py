@@ -23,6 +23,8 @@ from sgad.machine import facts
 from sgad.machine.devices import held_device, set_threads
 from sgad.machine.files import read_json, write_text
 from sgad.models.registry import build_discriminator, build_generator, initialise
+from sgad.runs.finished import FOLDER as FINISHED
+from sgad.runs.finished import WEIGHTS, is_untouched, keep_finished, read_finished, restore_finished
 from sgad.runs.lease import refuse_if_taken_over, run_lock
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, Session, read_record
@@ -75,9 +77,8 @@ def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
     prepared = load_prepared(request.data_folder)
     _require_fit(request.config, prepared)
     with run_lock(request.folder, tell):
-        done = _finished_record(request, prepared)
+        done = _finished_record(request, _origin(request, prepared), tell) if request.resume else None
         if done is not None:
-            tell(f"{request.folder} is already {done.status}; nothing to do (--no-resume trains it anew)")
             return done
         with held_device(request.device) as device:
             return _train_locked(request, prepared, device, tell)
@@ -100,11 +101,25 @@ def _require_fit(config: RunConfig, prepared: Prepared) -> None:
         )
 
 
-def _finished_record(request: TrainRequest, prepared: Prepared) -> RunRecord | None:
-    """Return the record of a run that this configuration and these data have already finished."""
-    record = _record_before(request.folder, _origin(request, prepared)) if request.resume else None
-    is_whole = (request.folder / "generator.safetensors").is_file()
-    return record if record is not None and record.status in FINAL and is_whole else None
+def _finished_record(request: TrainRequest, origin: Origin, tell: Callable[[str], None]) -> RunRecord | None:
+    """Return the record of a run that this configuration and these data have already finished; its files are there."""
+    folder, record = request.folder, _record_before(request.folder, origin)
+    is_there = (folder / WEIGHTS[0]).is_file() and is_untouched(folder)
+    if record is not None and record.status in FINAL and is_there:
+        tell(f"{folder} is already {record.status}; nothing to do (--no-resume trains it anew)")
+        if read_finished(folder) is None:
+            keep_finished(folder, record)
+    else:
+        record = restore_finished(folder, origin.config_hash, origin.data_hash)
+        if record is None:
+            return None
+        tell(
+            f"{folder} was {record.status} by an earlier training of the same configuration and data; its files were"
+            " put back, nothing to do (--no-resume trains it anew)"
+        )
+    # A process that was killed at the very end has left them.
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return record
 
 
 def _record_before(folder: Path, origin: Origin) -> RunRecord | None:
@@ -205,9 +220,9 @@ def new_networks(
 
 def _clear_results(folder: Path) -> None:
     """Remove what another configuration, other data, or a training that is not resumed left."""
-    for name in (CHECKPOINTS, "grids", "analyses"):
+    for name in (CHECKPOINTS, FINISHED, "grids", "analyses"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (*HISTORIES, *OF_OTHER_STAGES, "generator.safetensors", "discriminator.safetensors"):
+    for name in (*HISTORIES, *OF_OTHER_STAGES, *WEIGHTS):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -285,6 +300,8 @@ def _finish(
     record.images_per_second = round(outcome.images_per_second, 3)
     record.ended = _now()
     record.write(folder)
+    # Before the checkpoints go: whenever this process dies, one of the two is there to go on from.
+    keep_finished(folder, record)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return record
 

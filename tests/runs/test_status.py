@@ -7,8 +7,9 @@ import pytest
 
 from sgad.cli import main
 from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.runs.finished import keep_finished
 from sgad.runs.lease import run_lock
-from sgad.runs.record import RunRecord
+from sgad.runs.record import RunRecord, read_record
 from sgad.runs.status import LOG_LINES, RunState, experiment_status, format_states
 
 KEYS = [RunKey("digits", "sgad", "quick", seed) for seed in range(5)]
@@ -80,6 +81,16 @@ def test_a_run_whose_measures_failed_shows_their_log(tmp_path: Path) -> None:
     path.write_text("sgad: no classifier\n")
     state = experiment_status(experiment(), tmp_path / "results", tmp_path / "logs")[0]
     assert (state.status, state.measured, state.log) == ("completed", False, ("sgad: no classifier",))
+
+
+def test_a_finished_run_whose_outputs_a_workflow_removed_is_not_absent(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, KEYS[0], "completed")
+    (folder / "generator.safetensors").write_bytes(b"weights")
+    keep_finished(folder, read_record(folder))
+    for name in ("run.json", "generator.safetensors"):
+        (folder / name).unlink()
+    state = experiment_status(experiment(), tmp_path / "results", tmp_path / "logs")[0]
+    assert (state.status, state.steps) == ("completed", 20) and "the same command puts them back" in state.reason
 
 
 def test_the_table_counts_every_ending(states: list[RunState]) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,63 @@ def test_a_finished_run_is_left_alone(digits: Path, tmp_path: Path) -> None:
     train_run(request(digits, tmp_path), told.append)
     assert "already completed" in told[0]
     assert (tmp_path / "generator.safetensors").stat().st_mtime_ns == before
+
+
+def delete_outputs(folder: Path) -> None:
+    """Do what Snakemake does before it runs a job again: declared outputs go, whatever else is there stays."""
+    for name in ("run.json", "generator.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def test_a_finished_run_whose_outputs_were_deleted_is_restored(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = train(digits, tmp_path)
+    generator = (tmp_path / "generator.safetensors").read_bytes()
+    delete_outputs(tmp_path)
+    monkeypatch.setattr(run, "train", lambda *given, **named: pytest.fail("it was trained again"))
+    assert train(digits, tmp_path) == before == read_record(tmp_path)
+    assert (tmp_path / "generator.safetensors").read_bytes() == generator
+
+
+@pytest.mark.parametrize("last", ["keep_finished", "rmtree"])
+def test_a_process_that_dies_after_its_record_loses_no_step(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """Before the finished state is kept there is the last checkpoint, after it the state itself."""
+
+    def die(*given: Any, **named: Any) -> None:
+        raise MemoryError("killed")
+
+    with monkeypatch.context() as patch:
+        if last == "keep_finished":
+            patch.setattr(run, "keep_finished", die)
+        else:
+            patch.setattr(
+                run.shutil, "rmtree", lambda path, **named: die() if path.name == FOLDER and path.is_dir() else None
+            )
+        with pytest.raises(MemoryError):
+            train(digits, tmp_path)
+    assert read_record(tmp_path).status == "completed" and (tmp_path / FOLDER).is_dir()
+    delete_outputs(tmp_path)
+    monkeypatch.setattr(loop, "update_pair", lambda *given, **named: pytest.fail("it was trained again"))
+    assert train(digits, tmp_path).steps == 6
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_damaged_generator_is_put_back(digits: Path, tmp_path: Path) -> None:
+    train(digits, tmp_path)
+    whole = (tmp_path / "generator.safetensors").read_bytes()
+    (tmp_path / "generator.safetensors").unlink()
+    (tmp_path / "generator.safetensors").write_bytes(whole[:-1])
+    train(digits, tmp_path)
+    assert (tmp_path / "generator.safetensors").read_bytes() == whole
+
+
+def test_no_resume_trains_a_finished_run_anew(digits: Path, tmp_path: Path) -> None:
+    first = train(digits, tmp_path)
+    again = train_run(replace(request(digits, tmp_path), resume=False), lambda message: None)
+    assert (first.status, again.status) == ("completed", "completed") and again.seconds != first.seconds
 
 
 def test_a_changed_configuration_starts_afresh(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ import os
 import re
 import shlex
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sgad.config.cost import estimated_mb, estimated_minutes
 from sgad.config.experiment import RunKey, load_experiment
 from sgad.data.description import load_description
 from sgad.errors import SgadError, nearest
+from sgad.runs.finished import adopt_finished
 
 # What --config takes: default and meaning.
 SETTINGS = {
@@ -138,6 +140,13 @@ def neuron_files(wildcards):
 def run_files(name):
     """Return the file of this name of every run of the experiment."""
     return [f"{RESULTS}/runs/{key.folder}/{name}" for key in RUN_KEYS]
+
+
+def keep_what_is_finished():
+    """Keep the finished state of every run that has none, where the folder may be written."""
+    for key in RUN_KEYS:
+        with suppress(SgadError, OSError):
+            adopt_finished(Path(RESULTS) / "runs" / key.folder)
 
 
 def report_what_is_there():

@@ -1,0 +1,99 @@
+"""A finished training is never done twice: Snakemake killed, outputs declared incomplete, data or results moved."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sgad.runs.finished import FOLDER as FINISHED
+from tests.test_workflow import EXPERIMENT, Workplace, new_workplace
+
+pytestmark = pytest.mark.timeout(600)
+
+RUN = "results/runs/digits/swgan/tiny/seed0"
+RECORD, LOG = f"{RUN}/run.json", "logs/train/digits/swgan/tiny/seed0.log"
+
+
+def workplace(folder: Path, repository: Path) -> Workplace:
+    place = new_workplace(folder, repository)
+    place.write("experiments", "tiny", EXPERIMENT.replace("[swgan, sgad]", "[swgan]"))
+    return place
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Workplace:
+    """A workplace in which one run was trained."""
+    place = workplace(tmp_path_factory.mktemp("trained"), repository)
+    place.snakemake(RECORD, "--config", "experiment=tiny")
+    return place
+
+
+@pytest.fixture
+def copied(trained: Workplace, tmp_path: Path) -> Workplace:
+    shutil.copytree(trained.folder, tmp_path / "copy")
+    return Workplace(tmp_path / "copy", trained.repository)
+
+
+def assert_restored(place: Workplace, before: str) -> None:
+    """The run's record is that of the first training, and its job said so."""
+    assert (place.folder / RECORD).read_text() == before
+    assert "its files were put back" in (place.folder / LOG).read_text()
+    assert (place.folder / RUN / "generator.safetensors").is_file()
+
+
+def test_data_of_the_same_content_under_another_path(copied: Workplace) -> None:
+    before = (copied.folder / RECORD).read_text()
+    shutil.copytree(copied.folder / "data", copied.folder / "elsewhere")
+    copied.snakemake(RECORD, "--config", "experiment=tiny", "data=elsewhere")
+    assert_restored(copied, before)
+
+
+@pytest.mark.parametrize("version", ["this", "older"])
+def test_results_that_came_without_records_and_with_new_times(copied: Workplace, version: str) -> None:
+    before = (copied.folder / RECORD).read_text()
+    shutil.rmtree(copied.folder / ".snakemake")
+    if version == "older":
+        shutil.rmtree(copied.folder / RUN / FINISHED)
+    past = time.time() - 3600
+    for path in (copied.folder / "results").rglob("*"):
+        os.utime(path, (past, past))
+    copied.snakemake(RECORD, "--config", "experiment=tiny")
+    assert_restored(copied, before)
+
+
+def test_snakemake_is_killed_and_its_training_finishes_alone(tmp_path: Path, repository: Path) -> None:
+    """The recovery that the documents give: --unlock, then the same command."""
+    place = workplace(tmp_path, repository)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"), RECORD]
+    with open(tmp_path / "snakemake.log", "w") as said:
+        process = subprocess.Popen(
+            [*command, "--config", "experiment=tiny"],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(repository)},
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    wait_for(lambda: (tmp_path / LOG).is_file() and process.poll() is None, "a training")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    state = tmp_path / RUN / FINISHED / "finished.json"
+    wait_for(state.is_file, "the end of the training that was left alone")
+    before = (tmp_path / RECORD).read_text()
+    assert json.loads(before)["status"] in ("completed", "collapsed")
+    place.snakemake("--unlock", RECORD, "--config", "experiment=tiny")
+    place.snakemake(RECORD, "--config", "experiment=tiny")
+    assert_restored(place, before)
+
+
+def wait_for(condition: object, what: str) -> None:
+    deadline = time.monotonic() + 240
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.05)
