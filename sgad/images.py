@@ -10,7 +10,7 @@ from PIL import Image
 from sgad.machine.files import atomic_write
 
 #: What the names of image files end in, small letters.
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jfif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 Bytes = NDArray[np.uint8]
 PixelRange = Literal["unit", "symmetric"]
 

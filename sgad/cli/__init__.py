@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -88,7 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(words: list[str], debug: bool) -> int:
     try:
-        with signals_interrupt():
+        with signals_interrupt(), warnings.catch_warnings():
+            if not debug:
+                # Of odd image files Pillow's warnings name neither the file nor a remedy; what matters is refused.
+                warnings.filterwarnings("ignore", module=r"PIL\.")
             cli.main(words, prog_name="sgad", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())

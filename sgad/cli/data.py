@@ -31,7 +31,13 @@ def prepare(name_or_yaml: str, source: Path | None, download: bool, out: Path | 
 
     description = load_description(name_or_yaml)
     folder = out or Path("data") / description.name
-    manifest = run(description, [source] if source else [], folder, download=download)
+    manifest = run(
+        description,
+        [source] if source else [],
+        folder,
+        download=download,
+        tell=lambda text: click.echo(f"odd: {text}", err=True),
+    )
     counts = ", ".join(f"{count} {split}" for split, count in manifest.counts.items())
     click.echo(f"{folder}: {manifest.title}, {'x'.join(map(str, manifest.shape))}, {counts}")
 
@@ -45,7 +51,7 @@ def dataset() -> None:
 @click.argument("name_or_yaml")
 @click.option("--from", "source", type=_FOLDER, help="Folder with the raw files, instead of the default places.")
 def check(name_or_yaml: str, source: Path | None) -> None:
-    """Say what is there, what is missing, what is wrong, and what mends it. Exit code 2 if it cannot be prepared."""
+    """Say what is there, missing, ignored, odd or wrong, and what fixes it. Exit code 2 if it cannot be prepared."""
     from sgad.data.check import check_dataset
     from sgad.data.description import load_description
 

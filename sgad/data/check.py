@@ -1,4 +1,4 @@
-"""What is there, what is missing, what is wrong with a data set, each with the way to mend it."""
+"""What is there, what is missing, what is odd or wrong with a data set, each with the way to fix it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sgad.data.description import DatasetConfig, remedy, require_family
-from sgad.data.locate import candidates, default_dirs, locate
+from sgad.data.description import DatasetConfig, fetch_again, require_family
+from sgad.data.labels import numbered, odd_labels
+from sgad.data.locate import NoData, candidates, default_dirs, locate
 from sgad.data.sources.base import UNREAD, Labels, RawData
 from sgad.data.trees import is_archive, md5_of
+from sgad.data.writing import nearly_black, other_shape
 from sgad.errors import InputError
 
 #: Splits with more samples are checked by their first blocks; `sgad prepare` reads all of them anyway.
@@ -19,20 +21,29 @@ _READ_ALL = 5_000
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found; `remedy` is the command or link that mends it, empty if nothing needs mending."""
+    """One thing found; `remedy` is the command or change that fixes it, empty if nothing needs fixing.
 
-    level: Literal["ok", "missing", "wrong"]
+    What is odd may be a mistake or meant; it keeps nothing from being prepared.
+    """
+
+    level: Literal["ok", "odd", "missing", "wrong"]
     text: str
     remedy: str = ""
 
     @property
     def is_fine(self) -> bool:
-        """Whether nothing needs mending."""
-        return self.level == "ok"
+        """Whether the data can be prepared as far as this goes."""
+        return self.level in ("ok", "odd")
 
     def __str__(self) -> str:
         line = f"{self.level:8s}{self.text}"
-        return f"{line}\n        to mend it: {self.remedy}" if self.remedy else line
+        return f"{line}\n        to fix it: {self.remedy}" if self.remedy else line
+
+
+def finding_of(level: Literal["odd", "missing", "wrong"], error: Exception | str) -> Finding:
+    """A sentence as a finding: what stands after its first semicolon is the remedy."""
+    problem, _, way = str(error).partition("; ")
+    return Finding(level, problem, way)
 
 
 def check_dataset(description: DatasetConfig, dirs: Sequence[Path | str]) -> list[Finding]:
@@ -42,14 +53,23 @@ def check_dataset(description: DatasetConfig, dirs: Sequence[Path | str]) -> lis
     places = candidates(description, folders)
     try:
         data = locate(description, folders)
+    except NoData as error:
+        return [*findings, finding_of("missing", error)]
     except InputError as error:
-        level: Literal["missing", "wrong"] = "wrong" if places and "no files found" not in str(error) else "missing"
-        text = str(error).removesuffix(f"; {remedy(description)}")
-        return [*findings, Finding(level, text, remedy(description)), *_archives(description, places)]
+        return [*findings, finding_of("wrong", error), *_archives(description, places)]
+    samples = _samples(data, description)
+    try:
+        data = data if _has_unread(data) else numbered(data)
+    except InputError as error:
+        samples.append(finding_of("wrong", error))
     findings += [Finding("ok", note) for note in data.notes]
     findings += _counts(data, description)
     findings += _archives(description, [data.root, *places])
-    return findings + _samples(data, description)
+    return [*findings, *samples, *(finding_of("odd", text) for text in (*data.oddities, *odd_labels(data)))]
+
+
+def _has_unread(data: RawData) -> bool:
+    return any(split.labels is not None and (split.labels == UNREAD).any() for split in data.splits.values())
 
 
 def _described(description: DatasetConfig) -> Finding:
@@ -67,7 +87,7 @@ def _counts(data: RawData, description: DatasetConfig) -> list[Finding]:
         wanted = counts.get(name) if not description.max_samples else None
         text = f"{split.count} {name} samples"
         if wanted is not None and wanted != split.count:
-            findings.append(Finding("wrong", f"{data.root}: {text}, {wanted} expected", remedy(description)))
+            findings.append(Finding("wrong", f"{data.root}: {text}, {wanted} expected", fetch_again(description)))
         else:
             findings.append(Finding("ok", f"{text}, {_labels(split.labels)}"))
     if "test" not in data.splits:
@@ -93,7 +113,7 @@ def _archives(description: DatasetConfig, places: Sequence[Path]) -> list[Findin
             findings.append(Finding("ok", f"{path}: checksum as published"))
         else:
             text = f"{path}: MD5 {found}, published is {expected.md5}"
-            findings.append(Finding("wrong", text, f"delete it, then {remedy(description)}"))
+            findings.append(Finding("wrong", text, f"delete it, then {fetch_again(description)}"))
     return findings
 
 
@@ -109,20 +129,26 @@ def _listed_name(description: DatasetConfig, path: Path) -> str:
 def _samples(data: RawData, description: DatasetConfig) -> list[Finding]:
     findings = []
     shape: tuple[int, ...] = ()
+    brightest: float | None = None
     # A simulation is slow, and its samples can be no worse than the images that it records.
     enough = 1 if description.source == "simulated-events" else _READ_ALL
     for name, split in data.splits.items():
         read = 0
         try:
             for block in split.blocks():
+                if shape and block.shape[1:] != shape:
+                    raise other_shape(data, name, block.shape[1:], shape)
                 shape, read = block.shape[1:], read + len(block)
+                brightest = max(brightest or 0.0, float(block.max(initial=0)))
                 if read >= enough:
                     break
         except InputError as error:
-            findings.append(Finding("wrong", str(error), f"mend or remove that file, or {remedy(description)}"))
+            findings.append(finding_of("wrong", error))
             continue
         part = "all" if read == split.count else f"the first {read}"
         findings.append(Finding("ok", f"{name}: {part} samples can be read, shape {'x'.join(map(str, shape))}"))
+    if brightest is not None and (problem := nearly_black(brightest, description)):
+        findings.append(finding_of("wrong", problem))
     return [*findings, _family(shape)] if shape else findings
 
 
@@ -131,7 +157,7 @@ def _family(shape: tuple[int, ...]) -> Finding:
     try:
         return Finding("ok", f"fits the networks for {require_family((channels, height, width))}")
     except ValueError as error:
-        return Finding("wrong", str(error), "add `resize:` and `channels:` as said")
+        return finding_of("wrong", error)
 
 
 def verify_archives(data: RawData, description: DatasetConfig) -> None:

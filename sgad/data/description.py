@@ -11,6 +11,7 @@ from sgad.config.paths import find_config, is_file_name
 from sgad.config.run import Name
 from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
+from sgad.data.values import ValueRange
 from sgad.errors import InputError
 
 Shape = tuple[int, int, int]
@@ -41,8 +42,14 @@ FAMILIES: dict[Shape, str] = {
     (3, 64, 64): "64x64 colour",
 }
 
+#: Pixels along a side of N-MNIST's sensor.
+SENSOR = 34
+#: Sources whose values may have another range than the usual one.
+RANGED = ("npz", "image-folder")
 #: Where to look and how to get the files does not change what is prepared.
 _NOT_CONTENT = {"places", "downloads", "manual"}
+#: Keys that came later: where one has its default, a description has the hash that it had before.
+_ADDED_LATER = ("range", "torchvision_arguments", "sensor")
 
 
 class _Frozen(BaseModel):
@@ -90,6 +97,9 @@ class DatasetConfig(_Frozen):
     crop: int | Literal["square"] | None = Field(None, description="side of the centre crop, before resizing")
     resize: int | None = Field(None, ge=4, le=1024, description="side after resizing")
     resize_filter: ResizeFilter = Field("bilinear", description="Pillow's filter, antialiased when shrinking")
+    range: ValueRange | None = Field(
+        None, description="what values of an .npz or of image files mean: unit (0..1), symmetric (-1..1), byte (0..255)"
+    )
     layout: Literal["NCHW", "NHWC"] | None = Field(None, description="axes of a 4-d array in .npz; absent: guessed")
     flip: bool = Field(False, description="random horizontal flips while training")
     classes: tuple[str, ...] | None = None
@@ -99,8 +109,12 @@ class DatasetConfig(_Frozen):
     reference_split: Split = Field("test", description="the split that generated images are compared with")
 
     torchvision_class: str | None = Field(None, description="class in torchvision.datasets, for source torchvision")
+    torchvision_arguments: dict[str, Any] = Field(
+        default_factory=dict, description="further arguments of that class; below `train` and `test` those of one split"
+    )
     time_bins: int | None = Field(None, ge=1, le=1024, description="frames that a recording becomes, for events")
     denoise_us: int = Field(10_000, ge=0, description="filter time of the denoiser in microseconds; 0: none")
+    sensor: int = Field(SENSOR, ge=2, le=240, description="pixels along a side of the square sensor, for events")
     base: Name | None = Field(None, description="28x28 data set that is recorded, for simulated-events")
 
     substitute_for: str | None = Field(None, description="the data set that this one stands in for")
@@ -123,6 +137,20 @@ class DatasetConfig(_Frozen):
         if value is not None and (value <= 0 or (value >= 1 and value != int(value))):
             raise ValueError("must be a share between 0 and 1 or a whole number of samples")
         return value
+
+    @model_validator(mode="after")
+    def _keys_of_one_source(self) -> "DatasetConfig":
+        if self.torchvision_arguments and self.source != "torchvision":
+            raise ValueError(
+                f"torchvision_arguments are known to source torchvision, not to {self.source}; leave it out"
+            )
+        if {"root", "download"} & set(self.torchvision_arguments):
+            raise ValueError("torchvision_arguments must not hold root or download; use `places` and --download")
+        if self.range is not None and self.source not in RANGED:
+            raise ValueError(f"range is known to the sources {', '.join(RANGED)}, not to {self.source}; leave it out")
+        if self.sensor != SENSOR and self.source != "events":
+            raise ValueError(f"sensor is known to source events, not to {self.source}; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _agree(self) -> "DatasetConfig":
@@ -161,13 +189,22 @@ class DatasetConfig(_Frozen):
         return self.shape[0] if self.shape is not None else self.channels
 
     def hash(self) -> str:
-        """Return the SHA-256 (16 hex digits) of everything but where and how the files are found."""
+        """SHA-256 (16 hex digits) of everything but where and how the files are found."""
         content = self.model_dump(mode="json", exclude=_NOT_CONTENT)
+        for key in _ADDED_LATER:
+            if content[key] == type(self).model_fields[key].get_default(call_default_factory=True):
+                del content[key]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def resize_advice(channels: int) -> str:
+    """The keys that bring images of so many channels to a size for which there are networks."""
+    sizes = {1: "`resize: 28`", 3: "`resize: 32` or `resize: 64`"}
+    return sizes.get(channels, "`channels: 1` and `resize: 28`, or `channels: 3` and `resize: 32`")
+
+
 def require_family(shape: Shape) -> str:
-    """Return the name of the network family that takes (C, H, W).
+    """The name of the network family that takes (C, H, W).
 
     Raises
     ------
@@ -178,8 +215,8 @@ def require_family(shape: Shape) -> str:
         return FAMILIES[shape]
     known = ", ".join(f"{'x'.join(map(str, known))} ({title})" for known, title in FAMILIES.items())
     raise ValueError(
-        f"shape {'x'.join(map(str, shape))} fits no network; channels x height x width may be {known};"
-        " add `resize: 28`, `32` or `64` and `channels: 1` or `3` to the description"
+        f"shape {'x'.join(map(str, shape))} fits no network (channels x height x width may be {known});"
+        f" add {resize_advice(shape[0])} to the description"
     )
 
 
@@ -208,10 +245,19 @@ def load_description(name_or_path: str | Path) -> DatasetConfig:
 
 
 def remedy(description: DatasetConfig) -> str:
-    """Return what the user can do to have the right files, as the end of a sentence."""
+    """What the user can do where files are absent, as the end of a sentence."""
+    return _ways(description) or "check the `places` of its description, or give the folder with --from DIR"
+
+
+def fetch_again(description: DatasetConfig) -> str:
+    """What the user can do where files are damaged or incomplete, as the end of a sentence."""
+    return _ways(description) or "get the files again from where they came"
+
+
+def _ways(description: DatasetConfig) -> str:
     steps = []
     if description.downloads:
         steps.append(f"run `sgad prepare {description.name} --download`")
     if description.manual:
         steps.append(" ".join(description.manual.split()))
-    return " or ".join(steps) or "check the `places` of its description, or give the folder with --from DIR"
+    return " or ".join(steps)

@@ -15,6 +15,10 @@ from sgad.errors import InputError
 _GREEDY = ("image-folder", "npz")
 
 
+class NoData(InputError):
+    """None of the places has files of the data set; what is there may be whole or broken, but is not this."""
+
+
 def default_dirs() -> list[Path]:
     """Return the folders for raw data: $SGAD_DATA, ./data/raw, ~/.cache/sgad, and the current folder."""
     given = [Path(part) for part in os.environ.get("SGAD_DATA", "").split(os.pathsep) if part]
@@ -78,7 +82,7 @@ def locate(description: DatasetConfig, dirs: Sequence[Path], *, download: bool =
             return limited(data, description)
     searched = ", ".join(str(folder) for folder in dirs if str(folder) != ".") or "the current folder"
     looked = f" (also in {', '.join(description.places)} below)" if description.places else ""
-    raise InputError(f"{description.name}: no files found in {searched}{looked}; {remedy(description)}")
+    raise NoData(f"{description.name}: no files found in {searched}{looked}; {remedy(description)}")
 
 
 def download_dir(dirs: Sequence[Path]) -> Path:

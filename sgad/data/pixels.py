@@ -1,50 +1,106 @@
 """From an image file or array to uint8 (C, H, W): refuse what would be misread, crop, resize, convert."""
 
+import contextlib
 import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from sgad.data.description import DatasetConfig
-from sgad.data.trees import looks_like_html
+from sgad.data.trees import read_start, stand_in, unreadable
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
 
 _MAX_PIXELS = 64 * 10**6
+#: Values of EXIF's orientation that turn or mirror a picture, and those of them that swap width and height.
+_TURNED, _LYING = range(2, 9), range(5, 9)
 Images = NDArray[np.uint8]
 
 
 def is_image_name(name: str) -> bool:
-    """Return whether a file's suffix is that of an image."""
+    """Whether a file's suffix is that of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)
 
 
+@contextlib.contextmanager
+def opened_image(source: Path | io.BytesIO, label: str, max_pixels: int = _MAX_PIXELS) -> Iterator[Image.Image]:
+    """Open one still image as the header has it; what goes wrong with it in the block becomes one sentence.
+
+    The one door through which image files come, those that are prepared and those that are measured.
+
+    Raises
+    ------
+    InputError
+        If it is not an image, is cut off, animated, or far too large.
+    """
+    try:
+        with Image.open(source) as image:
+            if image.width * image.height > max_pixels:
+                raise InputError(
+                    f"{label} has {image.width}x{image.height} pixels, the limit is {max_pixels}; shrink it"
+                )
+            frames = getattr(image, "n_frames", 1)
+            # A phone's JPEG keeps a preview or a depth map behind the picture (Multi-Picture Format).
+            if frames > 1 and image.format != "MPO":
+                raise InputError(f"{label} is animated or has pages ({frames} pictures); save one of them as PNG")
+            yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{label} has far too many pixels, the limit is {max_pixels}; shrink it") from error
+    except UnidentifiedImageError as error:
+        raise _no_image(source, label) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise unreadable(label, error) from error
+        raise InputError(f"{label} is damaged or cut off ({error}); replace or remove it") from error
+    except (SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise InputError(f"{label} is damaged or cut off ({error}); replace or remove it") from error
+
+
+def _no_image(source: Path | io.BytesIO, label: str) -> InputError:
+    content = source.getvalue() if isinstance(source, io.BytesIO) else read_start(source)
+    problem = stand_in(content[:1024])
+    if problem:
+        return InputError(f"{label} {problem}")
+    return InputError(f"{label} is {'not an image' if content else 'an empty file'}; replace or remove it")
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an opened image as it is to be seen, without decoding its pixels."""
+    # Pillow turns TIFF by itself; of a PNG it would decode all pixels to look for a tag behind them.
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return image.size
+    return image.size[::-1] if _orientation(image) in _LYING else image.size
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image as it is to be seen: cameras store pixels as the sensor lies, and in a tag (EXIF) how to turn them."""
+    return ImageOps.exif_transpose(image) if _orientation(image) in _TURNED else image
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error):
+        # Damaged tags say nothing about the pixels; every viewer shows such a picture as it is stored.
+        return 1
+
+
 def decode_image(content: bytes, label: str, max_pixels: int = _MAX_PIXELS) -> Image.Image:
-    """Return an image in mode L or RGB.
+    """An image, upright, in mode L or RGB.
 
     Raises
     ------
     InputError
         If it is not an image, is cut off, animated, CMYK, 16-bit, transparent, or far too large.
     """
-    try:
-        image = Image.open(io.BytesIO(content))
-        if image.width * image.height > max_pixels:
-            raise InputError(f"{label} has {image.width}x{image.height} pixels; the limit is {max_pixels}, shrink it")
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1:
-            raise InputError(f"{label} is animated ({frames} frames); save one frame as PNG")
+    with opened_image(io.BytesIO(content), label, max_pixels) as image:
         image.load()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{label} has far too many pixels; the limit is {max_pixels}, shrink it") from error
-    except UnidentifiedImageError as error:
-        what = "a web page" if looks_like_html(content) else "not an image" if content else "an empty file"
-        raise InputError(f"{label} is {what}; replace or remove it") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"{label} is damaged or cut off ({error}); replace or remove it") from error
-    return _plain_mode(image, label)
+        return _plain_mode(upright(image), label)
 
 
 def _plain_mode(image: Image.Image, label: str) -> Image.Image:
@@ -53,10 +109,10 @@ def _plain_mode(image: Image.Image, label: str) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        alpha = np.asarray(image.convert("RGBA"))[..., 3]
-        if alpha.min() < 255:
+        full = image.convert("RGBA")
+        if np.asarray(full)[..., 3].min() < 255:
             raise InputError(f"{label} has transparent pixels; flatten it onto a background colour")
-        return image.convert("L" if image.mode == "LA" else "RGB")
+        return full.convert("L" if image.mode == "LA" else "RGB")
     if image.mode == "P":
         return image.convert("RGB")
     what = "has 16 or 32 bits a channel" if image.mode[0] in "IF" else f"is in colour mode {image.mode}"

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sgad.data.check import verify_archives
-from sgad.data.description import DatasetConfig, remedy
+from sgad.data.description import DatasetConfig, fetch_again, remedy
 from sgad.data.locate import download_dir, locate, scratch_folders, scratch_name, search_dirs
 from sgad.data.manifest import MANIFEST, Manifest, read_manifest
 from sgad.data.prepared import SYNTHETIC_NEURONS, load_prepared
@@ -28,6 +28,7 @@ def prepare(
     out_dir: Path | str,
     download: bool = False,
     progress: ProgressFactory = Progress,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Manifest:
     """Write the prepared form of a data set and return its manifest; do nothing if it is already there.
 
@@ -40,6 +41,8 @@ def prepare(
         Whether missing files may be fetched. Nothing else ever touches the network.
     progress
         Makes a progress bar, called as progress(total, title=..., unit=...).
+    tell
+        Called with each thing that may be a mistake in the data.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def prepare(
         _check_counts(data, description)
         verify_archives(data, description)
         with _scratch(out) as scratch:
-            manifest = write_prepared(data, description, scratch, progress)
+            manifest = write_prepared(data, description, scratch, progress, tell)
             _replace(scratch, out)
     return manifest
 
@@ -118,15 +121,20 @@ def _current(description: DatasetConfig, dirs: list[Path], out: Path) -> Manifes
 
 def _check_counts(data: RawData, description: DatasetConfig) -> None:
     if "test" not in data.splits:
-        raise InputError(f"{data.root} has no test split; {remedy(description)}")
+        raise InputError(f"{data.root} has no test split; add a folder test, or `test_size: 0.1` to the description")
     if description.reference_split not in data.splits:
-        raise InputError(f"{data.root} has no split {description.reference_split!r}, which reference_split asks for")
+        raise InputError(
+            f"{data.root} has no split {description.reference_split!r}, which `reference_split` names;"
+            f" write one of {', '.join(data.splits)} there"
+        )
     if description.counts is None or description.max_samples is not None:
         return
     for split, expected in description.counts.items():
         found = data.splits[split].count if split in data.splits else 0
         if found != expected:
-            raise InputError(f"{data.root} has {found} {split} samples, {expected} expected; {remedy(description)}")
+            raise InputError(
+                f"{data.root} has {found} {split} samples, {expected} expected; {fetch_again(description)}"
+            )
 
 
 @contextlib.contextmanager

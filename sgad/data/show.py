@@ -43,7 +43,7 @@ def show_dataset(folder: Path | str, out: Path | str | None = None) -> Shown:
     prepared = load_prepared(folder)
     path = Path(out or f"{prepared.manifest.name}.{'gif' if prepared.manifest.is_events else 'png'}")
     if path.suffix not in (".png", ".gif"):
-        raise InputError(f"--out {path} must end in .png or .gif")
+        raise InputError(f"--out {path} has another suffix than .png and .gif; choose one of these")
     if path.suffix == ".gif" and not prepared.manifest.is_events:
         raise InputError(f"--out {path}: {prepared.manifest.name} holds images, not events; use .png")
     lines = describe(prepared)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import os
 import stat
 import tarfile
@@ -22,10 +23,38 @@ _MAX_TAR = 2**30
 #: Deflate cannot shrink images by more than this; only files above the size below are judged.
 _MAX_RATIO = 200
 _RATIO_FROM = 64 * 2**20
+#: What systems and programs put next to people's files, besides all names that start with a dot; small letters.
+_SYSTEM_FILES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"}
+#: How every Git LFS pointer starts, and where a git-annex one leads.
+_LFS, _ANNEX = b"version https://git-lfs", b"/annex/objects/"
+
+
+def hidden_part(name: str) -> str:
+    """The first hidden part of a relative name, with the folders above it; empty if no part is hidden.
+
+    Hidden are names that start with a dot and what systems add: `__MACOSX`, Thumbs.db, desktop.ini and their kin. The
+    one rule for folders, zip and tar, for data that is prepared and images that are measured.
+    """
+    parts = name.split("/")
+    for depth, part in enumerate(parts, 1):
+        if (part.startswith(".") and part != ".") or part.lower() in _SYSTEM_FILES:
+            return "/".join(parts[:depth])
+    return ""
+
+
+def stand_in(head: bytes) -> str:
+    """What a file is instead of itself, with the remedy, judged by its first bytes; empty if it is none of these."""
+    if head.startswith(_LFS):
+        return "is a Git LFS pointer, not the file itself; run `git lfs install`, then `git lfs pull` in its repository"
+    if len(head) < 1024 and _ANNEX in head:
+        return "is a git-annex pointer, not the file itself; run `git annex get` in its repository"
+    if looks_like_html(head):
+        return "is a web page (a quota or login page saved under that name); delete it and fetch the file again"
+    return ""
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Return whether the first bytes of a file are those of a web page."""
+    """Whether the first bytes of a file are those of a web page."""
     start = head[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")) or b"<html" in start
 
@@ -40,35 +69,46 @@ def read_start(path: Path, count: int = 1024) -> bytes:
 
 
 def unreadable(path: Path | str, error: OSError) -> InputError:
-    """Return the error of a file that the system does not let us read."""
-    return InputError(f"{path} cannot be read ({error.strerror or error}); mend the file or its permissions")
-
-
-def refuse_html(path: Path, head: bytes, expected: str) -> None:
-    """Raise InputError if a file is a web page that was saved under a data file's name."""
-    if looks_like_html(head):
-        raise InputError(
-            f"{path} is a web page, not {expected} (a quota or login page saved under that name);"
-            " delete it and fetch the file again"
+    """The error of a file that the system does not let us read."""
+    link = Path(path)
+    if isinstance(error, FileNotFoundError) and link.is_symlink():
+        target = os.readlink(link)
+        way = (
+            "run `git annex get` in its repository" if _ANNEX.decode() in target else "remove it or restore its target"
         )
+        return InputError(f"{path} cannot be read: it is a link to {target}, which is not there; {way}")
+    return InputError(f"{path} cannot be read ({error.strerror or error}); check the file and its permissions")
+
+
+def refuse_stand_in(label: Path | str, head: bytes) -> None:
+    """Raise InputError if a file is a web page or a pointer under the name of a data file."""
+    problem = stand_in(head)
+    if problem:
+        raise InputError(f"{label} {problem}")
 
 
 class Tree:
-    """The files below a folder or inside an archive, by relative name, sorted."""
+    """The files below a folder or inside an archive, by relative name, sorted; `hidden` are those that do not count."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.sizes: dict[str, int] = dict(sorted(_listing(root)))
+        listed = dict(sorted(_listing(root)))
+        self.sizes: dict[str, int] = {name: size for name, size in listed.items() if not hidden_part(name)}
+        self.hidden = tuple(dict.fromkeys(part for name in listed if (part := hidden_part(name))))
 
     def named(self, *names: str) -> str | None:
-        """Return the one file with one of these base names (case ignored) that lies highest in the tree."""
+        """The one file with one of these base names (case ignored) that is highest in the tree."""
         wanted = {name.lower() for name in names}
         found = [name for name in self.sizes if PurePosixPath(name).name.lower() in wanted]
         return min(found, key=lambda name: (name.count("/"), name), default=None)
 
     def read(self, name: str) -> bytes:
-        """Return a file's content."""
+        """The content of a file."""
         return read_member(self.root, name)
+
+    def source(self, name: str) -> Path | io.BytesIO:
+        """A file as Pillow opens it: by its path, so that a header is read alone, or from memory in an archive."""
+        return self.root / name if self.root.is_dir() else io.BytesIO(self.read(name))
 
     def label(self, name: str) -> str:
         """Return how messages call a file of the tree."""
@@ -95,12 +135,12 @@ def read_member(root: Path, name: str) -> bytes:
 
 
 def is_tar(path: Path) -> bool:
-    """Return whether a file's name is that of a tar archive."""
-    return path.name.endswith((".tar", ".tar.gz", ".tgz"))
+    """Whether a file's name is that of a tar archive."""
+    return path.name.lower().endswith((".tar", ".tar.gz", ".tgz"))
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a path is a file that is read as a tree."""
+    """Whether a path is a file that is read as a tree."""
     return path.name.lower().endswith(ARCHIVES) and path.is_file()
 
 
@@ -123,7 +163,9 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iter
     if here in above:
         raise InputError(f"{folder} is a link to a folder above it, a loop; remove the link")
     for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")):
+        if hidden_part(entry.name):
+            # Listed, so that it can be named, and never opened: a trash folder may forbid that.
+            yield prefix + entry.name, 0
             continue
         try:
             if entry.is_dir():
@@ -142,7 +184,7 @@ def check_zip(path: Path) -> list[zipfile.ZipInfo]:
     InputError
         If it is not a zip, is encrypted, has links or names that lead out of it, or would swell too much.
     """
-    refuse_html(path, read_start(path), "an archive")
+    refuse_stand_in(path, read_start(path))
     try:
         with zipfile.ZipFile(path) as archive:
             items = [item for item in archive.infolist() if not item.is_dir()]
@@ -153,9 +195,8 @@ def check_zip(path: Path) -> list[zipfile.ZipInfo]:
     for item in items:
         _refuse_unsafe(path, item)
     if sum(item.file_size for item in items) > _MAX_TOTAL:
-        raise InputError(f"{path} would unpack to more than {_MAX_TOTAL >> 30} GiB; it is damaged or a zip bomb")
-    kept = [item for item in items if not item.filename.rsplit("/", 1)[-1].startswith(".")]
-    return sorted((item for item in kept if not item.filename.startswith("__MACOSX/")), key=lambda item: item.filename)
+        raise InputError(f"{path} would unpack to more than {_MAX_TOTAL >> 30} GiB, as a zip bomb does; do not use it")
+    return sorted(items, key=lambda item: item.filename)
 
 
 def _refuse_unsafe(path: Path, item: zipfile.ZipInfo) -> None:
@@ -190,7 +231,7 @@ def _zip_handle(path: Path, changed: int, process: int) -> zipfile.ZipFile:
 @lru_cache(maxsize=1)
 def _tar_members(path: Path, changed: int) -> dict[str, bytes]:
     """Return the files of a tar archive, in one pass: seeking in a compressed stream starts over."""
-    refuse_html(path, read_start(path), "an archive")
+    refuse_stand_in(path, read_start(path))
     members: dict[str, bytes] = {}
     left = _MAX_TAR
     try:

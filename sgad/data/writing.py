@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from sgad._version import __version__
-from sgad.data.description import DatasetConfig, Shape, require_family
+from sgad.data.description import RANGED, DatasetConfig, Shape, require_family, resize_advice
+from sgad.data.labels import numbered, odd_labels
 from sgad.data.manifest import Manifest, write_manifest
 from sgad.data.prepared import images_file, labels_file
 from sgad.data.sources.base import RawData, RawSplit
@@ -34,38 +35,74 @@ class ProgressLike(Protocol):
 ProgressFactory = Callable[..., ProgressLike]
 
 
-def write_prepared(data: RawData, description: DatasetConfig, scratch: Path, progress: ProgressFactory) -> Manifest:
-    """Write arrays and manifest into the folder `scratch`, in one pass and with a few blocks in memory."""
+def write_prepared(
+    data: RawData,
+    description: DatasetConfig,
+    scratch: Path,
+    progress: ProgressFactory,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Manifest:
+    """Write arrays and manifest into the folder `scratch`, in one pass and with a few blocks in memory.
+
+    `tell` is called with each thing that may be a mistake.
+    """
     total = sum(split.count for split in data.splits.values())
     shape: tuple[int, ...] = ()
+    brightest = 0.0
     with progress(total, title=f"prepare {description.name}", unit="samples") as bar:
         for name, split in data.splits.items():
-            shape = _write_split(scratch, name, split, shape, bar, data)
+            shape, highest = _write_split(scratch, name, split, shape, bar, data)
+            brightest = max(brightest, highest)
+    if problem := nearly_black(brightest, description):
+        raise InputError(f"{data.root}: {problem}")
+    # Only now are the labels known that are read with the images.
+    data = numbered(data)
+    for text in (*data.oddities, *odd_labels(data)):
+        tell(text)
+    for name, split in data.splits.items():
+        if split.labels is not None:
+            np.save(scratch / labels_file(name), split.labels)
     return _write_manifest(data, description, scratch, shape)
+
+
+def other_shape(data: RawData, split: str, found: tuple[int, ...], before: tuple[int, ...]) -> InputError:
+    """The error of a split whose samples have another shape than those before."""
+    return InputError(
+        f"{data.root}: {split} samples are {found}, the others {before};"
+        f" add {resize_advice(before[-3])} to the description"
+    )
+
+
+def nearly_black(brightest: float, description: DatasetConfig) -> str:
+    """What is wrong with still images of which no pixel is brighter than 1 of 255; empty if one is, or by intent."""
+    if brightest > 1 or description.is_events or description.source not in RANGED or description.range is not None:
+        return ""
+    return (
+        "no pixel is brighter than 1 of 255, as where 0 and 1 stand for black and white; add `range: unit` to the"
+        " description, or `range: byte` if the images are black"
+    )
 
 
 def _write_split(
     scratch: Path, name: str, split: RawSplit, shape: tuple[int, ...], bar: ProgressLike, data: RawData
-) -> tuple[int, ...]:
-    done = 0
+) -> tuple[tuple[int, ...], float]:
+    """Write the images of a split; the shape of a sample, and the highest value of all."""
+    done, highest = 0, 0.0
     # Written, not mapped: the pages of a map would count as memory, and a full disk would kill the process.
     with open(scratch / images_file(name), "wb") as stream:
         for block in split.blocks():
             if shape and block.shape[1:] != shape:
-                raise InputError(
-                    f"{data.root}: {name} samples are {block.shape[1:]}, the others {shape}; add `resize:`"
-                )
+                raise other_shape(data, name, block.shape[1:], shape)
             shape = block.shape[1:]
             if not done:
                 _begin_array(stream, scratch, (split.count, *shape), block.dtype)
             stream.write(np.ascontiguousarray(block).data)
             done += len(block)
+            highest = max(highest, float(block.max(initial=0)))
             bar.update(len(block))
     if done != split.count or not done:
-        raise InputError(f"{data.root}: {done} of {split.count} {name} samples could be read; mend the files")
-    if split.labels is not None:
-        np.save(scratch / labels_file(name), split.labels)
-    return shape
+        raise InputError(f"{data.root}: {done} of {split.count} {name} samples could be read; get the files again")
+    return shape, highest
 
 
 def _begin_array(stream: BinaryIO, scratch: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

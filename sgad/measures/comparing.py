@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.measures.extractors.networks import Missing, load_network
-from sgad.measures.images import EventView, ImageSet, ValueRange, as_channels, images_of_array, require_comparable
+from sgad.measures.images import EventView, ImageSet, as_channels, images_of_array, require_comparable
 from sgad.measures.memorised import nearest_row
 from sgad.measures.passes import Options, features_of, metric_names, protocol_text
 from sgad.measures.plan import NEAREST, VALID, Wanted, plan

@@ -12,27 +12,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sgad.data.values import ValueRange, to_uint8
 from sgad.errors import InputError, require_choice
 from sgad.images import colour_events
 
 Bytes = NDArray[np.uint8]
 Indices = NDArray[np.intp]
-ValueRange = Literal["unit", "symmetric", "byte"]
 EventView = Literal["mean", "accumulated", "frames"]
 
-#: Lowest and highest value of each declared range.
-VALUE_RANGES: dict[str, tuple[float, float]] = {
-    "unit": (0.0, 1.0),
-    "symmetric": (-1.0, 1.0),
-    "byte": (0.0, 255.0),
-}
 EVENT_VIEWS = {
     "mean": "events: mean over time of frames clipped to 0..1",
     "accumulated": "events: sum over time of frames clipped to 0..1, clipped to 0..1",
     "frames": "events: each frame, clipped to 0..1, as one image",
 }
-#: Beyond a declared range by more than this share of it, values are refused instead of clipped.
-TOLERANCE = 1e-3
 HASH_ROWS = 512
 
 
@@ -115,46 +107,6 @@ def _mean_over_time(clips: Bytes) -> Bytes:
 def _sum_over_time(clips: Bytes) -> Bytes:
     sums: Bytes = np.minimum(clips.sum(axis=1, dtype=np.uint32), 255).astype(np.uint8)
     return sums
-
-
-def to_uint8(values: NDArray[Any], value_range: ValueRange | None, name: str = "images") -> Bytes:
-    """Return uint8 values: uint8 as they are, floats of the declared range as round(255 x), ties to even.
-
-    Raises
-    ------
-    InputError
-        If floats come without a range, lie outside of it, or are not finite; if integers are not 0..255.
-    """
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255)
-    if np.issubdtype(values.dtype, np.integer):
-        if values.size and (values.min() < 0 or values.max() > 255):
-            raise InputError(f"{name} holds integers from {values.min()} to {values.max()}; images are 0 to 255")
-        return values.astype(np.uint8)
-    if not np.issubdtype(values.dtype, np.floating):
-        raise InputError(f"{name} holds {values.dtype} values; images are uint8, or floats with a declared range")
-    return _floats_to_uint8(values, value_range, name)
-
-
-def _floats_to_uint8(values: NDArray[Any], value_range: ValueRange | None, name: str) -> Bytes:
-    if value_range is None:
-        raise InputError(
-            f"{name} holds {values.dtype} images; declare their range (--range): unit (0..1), symmetric (-1..1) or"
-            " byte (0..255)"
-        )
-    low, high = VALUE_RANGES[require_choice("range", value_range, VALUE_RANGES)]
-    if not np.isfinite(values).all():
-        raise InputError(f"{name} holds values that are not finite (NaN or infinity); no image has them")
-    margin = TOLERANCE * (high - low)
-    if values.size and (values.min() < low - margin or values.max() > high + margin):
-        raise InputError(
-            f"{name} holds values from {values.min():.4g} to {values.max():.4g}, outside its declared range"
-            f" {value_range} ({low:g}..{high:g}); declare the right one"
-        )
-    unit = (values.astype(np.float64) - low) / (high - low)
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
 
 
 def to_uint8_rgb(images: NDArray[Any], value_range: ValueRange | None = None, name: str = "images") -> Bytes:

@@ -1,5 +1,6 @@
 """Images of others: image folders, archives of arrays, prepared data sets."""
 
+import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from sgad.data.held_out import held_out_rows
+from sgad.data.pixels import is_image_name, opened_image, upright, upright_size
+from sgad.data.trees import Tree, is_archive, read_start, refuse_stand_in
+from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
 from sgad.machine.files import read_json
-from sgad.measures.images import Bytes, ImageSet, Indices, ValueRange, images_of_array
+from sgad.measures.images import Bytes, ImageSet, Indices, images_of_array
 
 #: Names under which an .npz may hold its images, in order of preference.
 KEYS = ("images", "frames", "samples", "x", "arr_0")
@@ -22,7 +25,7 @@ COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
 
 
 def open_images(path: Path | str, value_range: ValueRange | None = None) -> ImageSet:
-    """Open a folder of images, a prepared data set (its reference split), a run folder, .npz or .npy.
+    """Open a folder or archive of images, a prepared data set (its reference split), a run folder, .npz or .npy.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def open_images(path: Path | str, value_range: ValueRange | None = None) -> Imag
     if path.is_dir():
         return open_folder(path, value_range)
     if not path.exists():
-        raise InputError(f"{path} does not exist; give a folder of images, an .npz or an .npy file")
+        raise InputError(f"{path} does not exist; give a folder or archive of images, an .npz or an .npy file")
     return open_file(path, value_range)
 
 
@@ -106,14 +109,19 @@ def open_labels(folder: Path, split: str, count: int) -> NDArray[np.int64] | Non
 
 
 def open_file(path: Path, value_range: ValueRange | None = None) -> ImageSet:
-    """Open an .npz or .npy file of images."""
+    """Open an .npz or .npy file of images, or a zip or tar archive of image files."""
+    refuse_stand_in(path, read_start(path))
     if path.suffix == ".npy":
         return images_of_array(_load_npy(path), value_range, str(path))
     if path.suffix == ".npz":
         return images_of_array(_load_npz(path), value_range, str(path))
+    if is_archive(path):
+        return open_image_files(path)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise InputError(f"{path} is one image; give the folder that holds the images")
-    raise InputError(f"{path} is neither a folder nor an .npz or .npy file; give one of these")
+    raise InputError(
+        f"{path} is neither a folder nor an archive (.zip, .tar, .npz) nor an .npy file; give one of these"
+    )
 
 
 def _load_npy(path: Path) -> NDArray[Any]:
@@ -156,60 +164,56 @@ def _starts_with(path: Path, magic: bytes) -> bool:
         return False
 
 
-def open_image_files(folder: Path) -> ImageSet:
-    """Open all image files of a folder and its subfolders, sorted by their path.
+def open_image_files(place: Path) -> ImageSet:
+    """Open all image files of a folder and its subfolders, or of an archive, sorted by their path.
 
-    Grey if all are grey, else RGB (transparency is dropped, as the field's packages do). Sizes are checked
-    from the headers now; pixels are decoded when they are read.
+    Hidden files and folders do not count (`sgad.data.trees.hidden_part`); cameras' orientation tags are followed. Grey
+    if all are grey, else RGB (transparency is dropped, as the field's packages do). Sizes are checked from the headers
+    now; pixels are decoded when they are read.
 
     Raises
     ------
     InputError
         If there is none, a file cannot be read, or sizes differ.
     """
-    paths = sorted(
-        (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()),
-        key=lambda path: path.relative_to(folder).as_posix(),
-    )
-    if not paths:
-        raise InputError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)}); give another folder")
-    headers = [_header(path) for path in paths]
+    tree = Tree(place)
+    names = [name for name in tree.sizes if is_image_name(name)]
+    if not names:
+        raise InputError(f"{place} holds no images ({', '.join(IMAGE_SUFFIXES)}); give another folder")
+    headers = [_header(tree, name) for name in names]
     size = headers[0][0]
-    for path, (other, _) in zip(paths, headers, strict=True):
+    for name, (other, _) in zip(names, headers, strict=True):
         if other != size:
             raise InputError(
-                f"{path} is {other[0]}x{other[1]} pixels, {paths[0].name} is {size[0]}x{size[1]};"
-                " images of a folder must have one size"
+                f"{tree.label(name)} is {other[0]}x{other[1]} pixels, {names[0]} is {size[0]}x{size[1]};"
+                " images of a folder must have one size, resize them"
             )
     mode: Literal["L", "RGB"] = "L" if all(mode in GREY_MODES for _, mode in headers) else "RGB"
 
     def read(wanted: Indices) -> Bytes:
-        return np.stack([_pixels(paths[index], mode) for index in wanted])
+        return np.stack([_pixels(tree, names[index], mode, size) for index in wanted])
 
-    return ImageSet(str(folder), len(paths), (1 if mode == "L" else 3, size[1], size[0]), read)
+    return ImageSet(str(place), len(names), (1 if mode == "L" else 3, size[1], size[0]), read)
 
 
-def _header(path: Path) -> tuple[tuple[int, int], str]:
-    try:
-        with Image.open(path) as image:
-            size, mode, num_frames = image.size, image.mode, getattr(image, "n_frames", 1)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise _unreadable(path) from error
-    if num_frames > 1:
-        raise InputError(f"{path} is an animation of {num_frames} frames; save each as an image of its own")
+def _header(tree: Tree, name: str) -> tuple[tuple[int, int], str]:
+    label = tree.label(name)
+    with opened_image(tree.source(name), label) as image:
+        size, mode = upright_size(image), image.mode
     if mode not in GREY_MODES + COLOUR_MODES:
-        raise InputError(f"{path} has pixels of type {mode}; save it with 8 bits a channel")
+        raise InputError(f"{label} has pixels of type {mode}; save it with 8 bits a channel")
     return size, mode
 
 
-def _pixels(path: Path, mode: Literal["L", "RGB"]) -> Bytes:
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert(mode))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise _unreadable(path) from error
+def _pixels(tree: Tree, name: str, mode: Literal["L", "RGB"], size: tuple[int, int]) -> Bytes:
+    label = tree.label(name)
+    # From memory: of a path Pillow maps raw TIFF in the size that it has only once it is turned.
+    with opened_image(io.BytesIO(tree.read(name)), label) as image:
+        image.load()
+        picture = upright(image)
+        # Pillow warns where a palette with transparency becomes anything but RGBA; the colours are the same.
+        full = picture.convert("RGBA") if picture.mode == "P" and "transparency" in picture.info else picture
+        pixels = np.asarray(full.convert(mode))
+    if pixels.shape[1::-1] != size:
+        raise InputError(f"{label} has another size than its header says; save it again as PNG")
     return pixels[None] if mode == "L" else np.moveaxis(pixels, 2, 0)
-
-
-def _unreadable(path: Path) -> InputError:
-    return InputError(f"{path} is not a readable image (empty, truncated or another format); remove or replace it")

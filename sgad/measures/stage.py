@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sgad.data.values import ValueRange
 from sgad.machine.files import read_json, write_json
 from sgad.measures.comparing import measure_images
 from sgad.measures.extractors.networks import Sources, identify_weights
-from sgad.measures.images import EventView, ValueRange
+from sgad.measures.images import EventView
 from sgad.measures.passes import Options
 from sgad.measures.plan import NEAREST, NETWORKS, VALID, Wanted, plan
 from sgad.measures.readers import is_prepared, open_images, open_split, open_valid, reference_split, samples_record

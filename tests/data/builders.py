@@ -6,6 +6,7 @@ import json
 import pickle
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ def describe(source: str, **values: Any) -> DatasetConfig:
     return DatasetConfig.model_validate({"name": "tiny", "title": "Tiny", "source": source, **values})
 
 
-def run_prepare(description: DatasetConfig, source: Path, out: Path) -> Manifest:
-    """Prepare quietly."""
-    return prepare(description, [source], out, progress=Quiet)
+def run_prepare(
+    description: DatasetConfig, source: Path, out: Path, tell: Callable[[str], None] = lambda text: None
+) -> Manifest:
+    """Prepare without a progress bar; `tell` hears what is odd."""
+    return prepare(description, [source], out, progress=Quiet, tell=tell)
 
 
 class Quiet:

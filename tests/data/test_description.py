@@ -101,11 +101,37 @@ def test_the_hash_ignores_where_files_lie_and_sees_what_is_done_to_them() -> Non
 
 def test_every_shape_of_a_family_is_accepted_and_others_offer_resize() -> None:
     assert [require_family(shape) for shape in FAMILIES] == list(FAMILIES.values())
-    with pytest.raises(ValueError, match="resize: 28"):
-        require_family((3, 48, 48))
+    for shape, sides in (((3, 48, 48), "resize: 32` or `resize: 64"), ((1, 30, 30), "resize: 28")):
+        with pytest.raises(ValueError, match=sides):
+            require_family(shape)
 
 
 def test_the_remedy_names_the_command_and_the_way_by_hand() -> None:
     assert "sgad prepare mnist --download" in remedy(load_description("mnist"))
     assert "garrickorchard.com" in remedy(load_description("nmnist"))
     assert "--from" in remedy(describe("npz"))
+
+
+def test_keys_that_came_later_leave_the_hash_of_older_descriptions_alone() -> None:
+    # As released before `range`, `torchvision_arguments` and `sensor` were there.
+    assert describe("npz").hash() == "c42fdb65adab82f2"
+    assert describe("npz", range="symmetric").hash() != describe("npz").hash()
+    assert describe("events", time_bins=4, sensor=128).hash() != describe("events", time_bins=4).hash()
+
+
+@pytest.mark.parametrize(
+    ("source", "values", "words"),
+    [
+        ("idx", {"range": "unit"}, "range is known to the sources npz, image-folder"),
+        (
+            "npz",
+            {"torchvision_arguments": {"split": "letters"}},
+            "torchvision_arguments are known to source torchvision",
+        ),
+        ("torchvision", {"torchvision_class": "EMNIST", "torchvision_arguments": {"root": "/"}}, "--download"),
+        ("npz", {"sensor": 128}, "sensor is known to source events"),
+    ],
+)
+def test_a_key_of_another_source_is_refused(source: str, values: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        describe(source, **values)

@@ -38,12 +38,13 @@ def test_every_example_works_as_it_stands(page: str, tmp_path: Path) -> None:
             (tmp_path / name).write_text(content)
         elif language == "python":
             run([sys.executable, "-c", content], tmp_path)
-        else:
+        elif language == "sh":
             for line in content.splitlines():
                 said += run([sys.executable, "-m", *line.split()], tmp_path)
-    manifests = {name: read_manifest(tmp_path / "data" / name) for name in ("shapes", "colours", "kuzushiji")}
+    manifests = {name: read_manifest(tmp_path / "data" / name) for name in ("shapes", "colours", "kuzushiji", "waves")}
     assert {name: manifest.shape for name, manifest in manifests.items()} == {
         "shapes": (1, 28, 28),
+        "waves": (2, 28, 28),
         "colours": (3, 32, 32),
         "kuzushiji": (1, 28, 28),
     }

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgad.data.values import to_uint8
 from sgad.errors import InputError
 from sgad.measures.images import (
     as_channels,
     images_of_array,
     require_comparable,
-    to_uint8,
     to_uint8_rgb,
 )
 from sgad.measures.readers import open_images, open_split

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sgad.data.description import SENSOR
 from sgad.errors import InputError
 
-SENSOR = 34
 EVENT_BYTES = 5
 _OVERFLOW_Y = 240
 _OVERFLOW_US = 2**13
@@ -29,7 +29,7 @@ class Events(NamedTuple):
 
 
 def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
-    """Return the events of one file.
+    """The events of one file.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
     """
     if not content or len(content) % EVENT_BYTES:
         what = "is empty" if not content else f"has {len(content) % EVENT_BYTES} bytes after its last whole event"
-        raise InputError(f"{label} {what}; events take {EVENT_BYTES} bytes each, fetch the file again")
+        raise InputError(f"{label} {what}; events take {EVENT_BYTES} bytes each, so get the file again")
     raw = np.frombuffer(content, np.uint8).reshape(-1, EVENT_BYTES)
     high, middle, low = (raw[:, byte].astype(np.int64) for byte in (2, 3, 4))
     time = (high & 127) << 16 | middle << 8 | low
@@ -53,19 +53,19 @@ def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
 
 def _check(events: Events, label: str, sensor: int) -> None:
     if not len(events.t):
-        raise InputError(f"{label} holds no events; fetch it again or remove it")
+        raise InputError(f"{label} holds no events; get it again or remove it")
     if max(events.x.max(), events.y.max()) >= sensor:
         first = int(np.argmax((events.x >= sensor) | (events.y >= sensor)))
         raise InputError(
-            f"{label}: event {first} lies at x {events.x[first]}, y {events.y[first]}, outside of"
-            f" {sensor}x{sensor} pixels; it is another kind of file, or damaged"
+            f"{label}: event {first} is at x {events.x[first]}, y {events.y[first]}, outside of {sensor}x{sensor} pixels;"
+            " write the side of your sensor as `sensor:`, or get the file again if it has that size"
         )
     backwards = events.t[1:] < events.t[:-1]
     if backwards.any():
         first = int(np.argmax(backwards)) + 1
         raise InputError(
             f"{label}: event {first} at {events.t[first]} us comes after one at {events.t[first - 1]} us;"
-            " events must be in the order of time, fetch the file again"
+            " events must be in the order of time, sort them or get the file again"
         )
 
 

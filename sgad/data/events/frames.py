@@ -6,7 +6,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sgad.data.events.format import SENSOR, Events
+from sgad.data.description import SENSOR
+from sgad.data.events.format import Events
 
 Frames = NDArray[np.float32]
 _jit: Any = numba.njit(nogil=True, cache=True)
@@ -77,6 +78,6 @@ def resize_frames(frames: Frames, side: int) -> Frames:
     return np.asarray(matrix @ frames @ matrix.T, np.float32)
 
 
-def frames_of(events: Events, time_bins: int, filter_time: int, side: int) -> Frames:
-    """Return what the networks see of one recording: float32 (T, 2, side, side), counts."""
-    return resize_frames(bin_events(denoise(events, filter_time), time_bins), side)
+def frames_of(events: Events, time_bins: int, filter_time: int, side: int, sensor: int = SENSOR) -> Frames:
+    """The counts that the networks see of one recording, float32 (T, 2, side, side)."""
+    return resize_frames(bin_events(denoise(events, filter_time), time_bins, sensor), side)

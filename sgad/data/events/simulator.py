@@ -15,7 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sgad.data.events.format import SENSOR, Events, encode_events
+from sgad.data.description import SENSOR
+from sgad.data.events.format import Events, encode_events
 from sgad.data.pixels import Images
 from sgad.data.prepared import Prepared
 from sgad.errors import InputError

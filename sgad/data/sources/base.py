@@ -1,6 +1,6 @@
 """What every reader returns, and what several of them need."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class RawSplit:
 class RawData:
     """What a reader found.
 
-    `sizes` lists the files that were read (below `root`); `notes` says in words what form they have.
+    `sizes` lists the files that were read (below `root`); `notes` says in words what form they have and what was
+    ignored, `oddities` what may be a mistake.
     """
 
     root: Path
@@ -45,6 +46,13 @@ class RawData:
     sizes: dict[str, int] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    oddities: tuple[str, ...] = ()
+
+
+def shortened(names: Sequence[str], most: int = 4) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def array_split(
@@ -59,26 +67,6 @@ def array_split(
             yield fit(array[start : start + BLOCK])
 
     return RawSplit(len(array), labels, blocks)
-
-
-def check_labels(labels: NDArray[Any], count: int, label: str, classes: tuple[str, ...] | None) -> Labels:
-    """Return labels as int64 (N,).
-
-    Raises
-    ------
-    InputError
-        If their number, type or range is wrong.
-    """
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(f"{label} must be whole numbers of shape (N,), found {labels.dtype} {labels.shape}")
-    if len(labels) != count:
-        raise InputError(f"{label} has {len(labels)} labels for {count} images; the two must come from one data set")
-    if count and (labels.min() < 0 or (classes is not None and labels.max() >= len(classes))):
-        highest = "" if classes is None else f" to {len(classes) - 1}"
-        raise InputError(f"{label} holds {labels.min()} to {labels.max()}, labels go from 0{highest}; mend them")
-    return labels.astype(np.int64)
 
 
 def cut_off_test(count: int, labels: Labels | None, description: DatasetConfig, label: str) -> dict[str, Labels]:

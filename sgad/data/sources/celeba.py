@@ -3,29 +3,35 @@
 import re
 from pathlib import Path
 
-from sgad.data.description import DatasetConfig, remedy
+from sgad.data.description import DatasetConfig, fetch_again
 from sgad.data.sources.base import RawData, RawSplit
 from sgad.data.sources.folder import file_split
 from sgad.data.sources.idx import check_content
-from sgad.data.trees import Tree, looks_like_html
+from sgad.data.trees import Tree, looks_like_html, refuse_stand_in
 from sgad.errors import InputError
 
 _SPLIT_NAMES = {"0": "train", "1": "valid", "2": "test"}
 _LISTS = ("list_eval_partition.txt", "list_eval_partition.csv")
-_IMAGE = re.compile(r"(?:^|/)(\d{6}\.(?:jpg|jpeg|png))$", re.IGNORECASE)
+_IMAGE = re.compile(r"(?:^|/)(\d{6})\.(?:jpg|jpeg|png)$", re.IGNORECASE)
+#: What programs put between the two values of a line: blanks, commas, semicolons, tabs; and around them.
+_BETWEEN = str.maketrans({",": " ", ";": " ", "\t": " ", '"': " ", "'": " "})
 
 
 def read_celeba(root: Path, description: DatasetConfig) -> RawData | None:
-    """Return the three splits of CelebA from a folder (or archive) and its partition list."""
+    """The three splits of CelebA from a folder (or archive) and its partition list."""
     tree = Tree(root)
     listed = tree.named(*_LISTS)
     images = _images(tree)
     if images is None and listed is None:
         return None
     if listed is None:
-        raise InputError(f"{root} lacks {_LISTS[0]} (or Kaggle's .csv), the list of the splits; {remedy(description)}")
+        raise InputError(
+            f"{root} lacks {_LISTS[0]} (or Kaggle's .csv), the list of the splits; {fetch_again(description)}"
+        )
     if images is None:
-        raise InputError(f"{root} has neither img_align_celeba.zip nor images 000001.jpg ...; {remedy(description)}")
+        raise InputError(
+            f"{root} has neither img_align_celeba.zip nor images 000001.jpg ...; {fetch_again(description)}"
+        )
     content = tree.read(listed)
     partition = parse_partition(content, tree.label(listed), description)
     check_content(content, tree.label(listed), listed.rsplit("/", 1)[-1], description)
@@ -41,8 +47,8 @@ def read_celeba(root: Path, description: DatasetConfig) -> RawData | None:
 
 
 def _images(tree: Tree) -> tuple[Path, dict[str, str]] | None:
-    """Return where the images are (the tree itself or the zip inside it) and their paths by base name."""
-    names = _by_base_name(tree)
+    """Where the images are (the tree itself or the zip inside it) and their paths by number."""
+    names = _by_number(tree)
     if names:
         return tree.root, names
     archive = tree.named("img_align_celeba.zip", "celeba.zip", "celeba-dataset.zip")
@@ -51,31 +57,43 @@ def _images(tree: Tree) -> tuple[Path, dict[str, str]] | None:
     if tree.root.is_file():
         raise InputError(f"{tree.root} holds {archive}, a zip inside a zip; unpack the outer one")
     inner = Tree(tree.root / archive)
-    return inner.root, _by_base_name(inner)
+    return inner.root, _by_number(inner)
 
 
-def _by_base_name(tree: Tree) -> dict[str, str]:
+def _by_number(tree: Tree) -> dict[str, str]:
     matches = ((name, _IMAGE.search(name)) for name in tree.sizes)
-    return {match.group(1).lower(): name for name, match in matches if match is not None}
+    return {match.group(1): name for name, match in matches if match is not None}
 
 
 def parse_partition(content: bytes, label: str, description: DatasetConfig) -> dict[str, str]:
-    """Return the split of each image from `000001.jpg 0` lines or Kaggle's `000001.jpg,0` with a header."""
+    """The split of each image by its number, from `000001.jpg 0` lines or from a CSV with a header.
+
+    Kaggle's CSV has commas; spreadsheets save semicolons or tabs, quotes, a byte order mark. The PNG edition has no list
+    of its own: the official one names `.jpg`, so that the suffix does not count.
+    """
     if looks_like_html(content):
-        raise InputError(f"{label} is a web page, not the list of the splits; delete it, then {remedy(description)}")
+        raise InputError(
+            f"{label} is a web page, not the list of the splits; delete it, then {fetch_again(description)}"
+        )
+    refuse_stand_in(label, content[:1024])
     partition: dict[str, str] = {}
-    for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
-        words = line.replace(",", " ").split()
-        if not words or words[0] == "image_id":
+    for number, line in enumerate(_text(content).splitlines(), 1):
+        words = line.translate(_BETWEEN).split()
+        if not words or (number == 1 and len(words) == 2 and not words[1].isdigit()):
             continue
         if len(words) != 2 or words[1] not in _SPLIT_NAMES:
             raise InputError(
-                f"{label} line {number} is {line[:60]!r}; `000001.jpg 0` (or 1, 2) expected, fetch it again"
+                f"{label} line {number} is {line[:60]!r}, `000001.jpg 0` (or 1, 2) expected; fetch the list again"
             )
-        partition[words[0].lower()] = _SPLIT_NAMES[words[1]]
+        partition[words[0].rsplit(".", 1)[0]] = _SPLIT_NAMES[words[1]]
     if not partition:
-        raise InputError(f"{label} lists no image; {remedy(description)}")
+        raise InputError(f"{label} lists no image; {fetch_again(description)}")
     return partition
+
+
+def _text(content: bytes) -> str:
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return content.decode(encoding, errors="replace")
 
 
 def _splits(
@@ -84,8 +102,8 @@ def _splits(
     missing = sorted(set(partition) - set(names))
     if missing:
         raise InputError(
-            f"{source} lacks {len(missing)} of the {len(partition)} images of {label},"
-            f" the first is {missing[0]}; the archive is not whole, {remedy(description)}"
+            f"{source} lacks {len(missing)} of the {len(partition)} images of {label}, the first is {missing[0]}.jpg, so it"
+            f" is not whole; {fetch_again(description)}"
         )
     splits = {}
     for split in _SPLIT_NAMES.values():
@@ -94,5 +112,5 @@ def _splits(
             splits[split] = file_split(source, chosen, None, description)
     for split in ("train", "test"):
         if split not in splits:
-            raise InputError(f"{label} assigns no image to the {split} split; fetch it again")
+            raise InputError(f"{label} assigns no image to the {split} split; fetch the list again")
     return splits

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sgad.data.description import DatasetConfig, remedy
+from sgad.data.description import DatasetConfig, fetch_again
+from sgad.data.labels import check_labels
 from sgad.data.pixels import decode_image, fit_array
-from sgad.data.sources.base import RawData, RawSplit, array_split, check_labels
+from sgad.data.sources.base import RawData, RawSplit, array_split
 from sgad.data.sources.idx import check_content
-from sgad.data.trees import Tree, refuse_html
+from sgad.data.trees import Tree, refuse_stand_in
 from sgad.errors import InputError
 
 _BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
@@ -41,7 +42,7 @@ def read_cifar(root: Path, description: DatasetConfig) -> RawData | None:
             continue
         missing = [name + suffix for name, path in found.items() if path is None]
         if missing:
-            raise InputError(f"{root} lacks {', '.join(missing)}; {remedy(description)}")
+            raise InputError(f"{root} lacks {', '.join(missing)}; {fetch_again(description)}")
         paths = {name: path for name, path in found.items() if path is not None}
         return _read(tree, paths, suffix, description)
     return None
@@ -68,11 +69,11 @@ def _split(records: Records, label: str, description: DatasetConfig) -> RawSplit
 
 def _binary(tree: Tree, path: str, name: str, description: DatasetConfig) -> Records:
     content = tree.read(path)
-    refuse_html(Path(tree.label(path)), content[:1024], "a CIFAR batch")
+    refuse_stand_in(tree.label(path), content[:1024])
     if not content or len(content) % _RECORD:
         raise InputError(
             f"{tree.label(path)} has {len(content)} bytes, not a multiple of {_RECORD}"
-            f" (label and 3x32x32 values); it is cut off, {remedy(description)}"
+            f" (label and 3x32x32 values); it is cut off, {fetch_again(description)}"
         )
     check_content(content, tree.label(path), f"{name}.bin", description)
     return np.frombuffer(content, np.uint8).reshape(-1, _RECORD)
@@ -80,16 +81,16 @@ def _binary(tree: Tree, path: str, name: str, description: DatasetConfig) -> Rec
 
 def _pickled(tree: Tree, path: str, name: str, description: DatasetConfig) -> Records:
     content, label = tree.read(path), tree.label(path)
-    refuse_html(Path(label), content[:1024], "a CIFAR batch")
+    refuse_stand_in(label, content[:1024])
     check_content(content, label, name, description)
     batch = safe_unpickle(content, label)
     batch = batch if isinstance(batch, dict) else {}
     data, labels = batch.get(b"data"), batch.get(b"labels", ())
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (_RECORD - 1,):
-        raise InputError(f"{label} has no uint8 array `data` of shape (N, {_RECORD - 1}); {remedy(description)}")
+        raise InputError(f"{label} has no uint8 array `data` of shape (N, {_RECORD - 1}); {fetch_again(description)}")
     whole = isinstance(labels, list) and all(isinstance(value, int) and 0 <= value <= 255 for value in labels)
     if not whole or len(labels) != len(data):
-        raise InputError(f"{label} has no list `labels` of {len(data)} numbers; {remedy(description)}")
+        raise InputError(f"{label} has no list `labels` of {len(data)} numbers; {fetch_again(description)}")
     return np.concatenate([np.array(labels, np.uint8)[:, None], data], axis=1)
 
 
@@ -98,7 +99,8 @@ def _png(tree: Tree, path: str, name: str, description: DatasetConfig) -> Record
     pixels = np.asarray(image)
     if pixels.ndim != 3 or pixels.shape[1] != 1024:
         raise InputError(
-            f"{tree.label(path)} is not a CIFAR batch: rows of 1024 RGB pixels expected, {pixels.shape} found"
+            f"{tree.label(path)} is not a CIFAR batch: rows of 1024 RGB pixels expected, {pixels.shape} found;"
+            f" {fetch_again(description)}"
         )
     labels = _png_labels(tree, name, len(pixels), description)
     planes = pixels.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2).reshape(len(pixels), _RECORD - 1)
@@ -112,7 +114,9 @@ def _png_labels(tree: Tree, name: str, rows: int, description: DatasetConfig) ->
     # The package spells its file names like this.
     path = tree.named(f"{split}_lables.json", f"{split}_labels.json")
     if path is None:
-        raise InputError(f"{tree.root} lacks {split}_lables.json, the labels of the PNG batches; {remedy(description)}")
+        raise InputError(
+            f"{tree.root} lacks {split}_lables.json, the labels of the PNG batches; {fetch_again(description)}"
+        )
     try:
         labels = np.array(json.loads(tree.read(path)))
     except ValueError as error:

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from sgad.data.description import DatasetConfig
+from sgad.data.labels import check_labels
 from sgad.data.pixels import Images, pillow_filter
-from sgad.data.sources.base import RawData, array_split, check_labels, cut_off_test
+from sgad.data.sources.base import RawData, array_split, cut_off_test
 
 #: Ink of a full pixel in scikit-learn's data.
 _FULL = 16.0

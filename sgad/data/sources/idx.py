@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgad.data.description import DatasetConfig, remedy
+from sgad.data.description import DatasetConfig, fetch_again
+from sgad.data.labels import check_labels
 from sgad.data.pixels import fit_array
-from sgad.data.sources.base import RawData, RawSplit, array_split, check_labels
-from sgad.data.trees import Tree, gunzip, refuse_html
+from sgad.data.sources.base import RawData, RawSplit, array_split
+from sgad.data.trees import Tree, gunzip, refuse_stand_in
 from sgad.errors import InputError
 
 _PREFIX = {"train": "train", "test": "t10k"}
@@ -26,7 +27,7 @@ def read_idx(root: Path, description: DatasetConfig) -> RawData | None:
         return None
     missing = [_names(*key)[0] for key, name in found.items() if name is None]
     if missing:
-        raise InputError(f"{root} lacks {', '.join(missing)} (or the same with .gz); {remedy(description)}")
+        raise InputError(f"{root} lacks {', '.join(missing)} (or the same with .gz); {fetch_again(description)}")
     names = {key: name for key, name in found.items() if name is not None}
     splits = {
         split: _split(tree, names[split, "images-idx3"], names[split, "labels-idx1"], description) for split in _PREFIX
@@ -46,7 +47,7 @@ def _split(tree: Tree, images_name: str, labels_name: str, description: DatasetC
     images = parse_idx(_content(tree, images_name, description), tree.label(images_name), 3)
     labels = parse_idx(_content(tree, labels_name, description), tree.label(labels_name), 1)
     if not images.size:
-        raise InputError(f"{tree.label(images_name)} holds no images; {remedy(description)}")
+        raise InputError(f"{tree.label(images_name)} holds no images; {fetch_again(description)}")
     checked = check_labels(labels, len(images), tree.label(labels_name), description.classes)
     label = tree.label(images_name)
     return array_split(images[:, None], checked, lambda block: fit_array(block, label, description))
@@ -54,7 +55,7 @@ def _split(tree: Tree, images_name: str, labels_name: str, description: DatasetC
 
 def _content(tree: Tree, name: str, description: DatasetConfig) -> bytes:
     content, label = tree.read(name), tree.label(name)
-    refuse_html(Path(label), content[:1024], "an IDX file")
+    refuse_stand_in(label, content[:1024])
     if name.endswith(".gz"):
         content = gunzip(content, label)
     check_content(content, label, name.rsplit("/", 1)[-1].removesuffix(".gz"), description)
@@ -73,10 +74,12 @@ def check_content(content: bytes, label: str, name: str, description: DatasetCon
     if expected is None:
         return
     if expected.size is not None and len(content) != expected.size:
-        raise InputError(f"{label} holds {len(content)} bytes, {expected.size} expected; {remedy(description)}")
+        raise InputError(f"{label} holds {len(content)} bytes, {expected.size} expected; {fetch_again(description)}")
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if expected.md5 is not None and found != expected.md5:
-        raise InputError(f"{label} has MD5 {found}, {expected.md5} expected; delete it, then {remedy(description)}")
+        raise InputError(
+            f"{label} has MD5 {found}, {expected.md5} expected; delete it, then {fetch_again(description)}"
+        )
 
 
 def parse_idx(content: bytes, label: str, axes: int) -> NDArray[Any]:
