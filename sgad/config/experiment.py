@@ -16,6 +16,7 @@ TableName = Literal[
     "results",
     "runs",
     "effects",
+    "comparisons",
     "paper",
     "domain_gap",
     "temporal_gap",

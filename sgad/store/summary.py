@@ -1,10 +1,10 @@
 """Statistics over seeds: mean, standard deviation, t interval, n, and how the runs of each cell ended."""
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING
 
 from sgad.errors import InputError
+from sgad.store.inference import t_quantile
 from sgad.store.set_aside import SET_ASIDE
 from sgad.store.stored import BASELINES, rows_of
 
@@ -13,43 +13,6 @@ if TYPE_CHECKING:
 
 CELL = ["dataset", "model", "variant"]
 ENDINGS = ("completed", "collapsed", "diverged", "failed", "interrupted", "running", "absent")
-
-
-def t_quantile(degrees: int, probability: float = 0.975) -> float:
-    """Return the quantile of Student's t distribution with a whole number of degrees of freedom.
-
-    By bisection on the finite series of its distribution function (Abramowitz and Stegun 1964, 26.7.3 and
-    26.7.4): SciPy's takes longer to import than a whole table takes to write.
-    """
-    if degrees < 1:
-        raise ValueError(f"degrees must be at least 1, got {degrees}")
-    if not 0.5 <= probability < 1:
-        raise ValueError(f"probability must be in [0.5, 1), got {probability}")
-    return _t_quantile(degrees, probability)
-
-
-@cache
-def _t_quantile(degrees: int, probability: float) -> float:
-    low, high = 0.0, math.pi / 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        if (1 + _t_central(middle, degrees)) / 2 < probability:
-            low = middle
-        else:
-            high = middle
-    return math.tan((low + high) / 2) * math.sqrt(degrees)
-
-
-def _t_central(theta: float, degrees: int) -> float:
-    """P(|t| < tan(theta) sqrt(degrees))."""
-    sine, cosine = math.sin(theta), math.cos(theta)
-    is_odd = degrees % 2 == 1
-    term = cosine if is_odd else 1.0
-    total = term if degrees > 1 else 0.0
-    for power in range(3 if is_odd else 2, degrees - 1, 2):
-        term *= cosine**2 * (power - 1) / power
-        total += term
-    return 2 / math.pi * (theta + sine * total) if is_odd else sine * total
 
 
 def has_value(metrics: "pd.DataFrame") -> "pd.DataFrame":

@@ -13,6 +13,7 @@ from sgad.config.experiment import ExperimentConfig, load_experiment
 from sgad.errors import InputError
 from sgad.reporting.tables.effects import effects_csv, effects_tables, halve, with_length
 from sgad.store.collect import collect
+from sgad.store.comparisons import compare
 from sgad.store.stored import read_stored
 from sgad.store.summary import summarise
 from tests.experiments import fake_experiment, write_fake
@@ -27,44 +28,53 @@ def made_up(**changes: object) -> ExperimentConfig:
     return fake_experiment(**{**fields, **changes})
 
 
-def summary_of(values: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two seeds a variant, one above and one below its value; ccs is better where cfd is worse."""
+def numbers_of(values: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Metrics and runs of three seeds a variant, around its value; ccs is better where cfd is worse."""
     rows, runs = [], []
     for variant, value in values.items():
-        for seed, shift in ((0, -1.0), (1, 1.0)):
+        for seed, shift in ((0, -1.0), (1, 1.0), (2, 0.0)):
             key = {"dataset": "digits", "model": "sgad", "variant": f"{variant}+max_steps=5", "seed": seed}
             for metric in ("cfd", "ccs", "cfd_val"):
-                row = {"family": "snn", "time_steps": 4, "metric": metric, "value": value + shift}
+                row = {"family": "snn", "time_steps": 4, "metric": metric, "value": value + shift * (1 + value / 1e3)}
                 rows.append(key | row | {"n": 100, "protocol": "p", "status": "completed"})
             runs.append(key | {"status": "completed", "steps": 5})
     runs = pd.DataFrame(runs)
-    return summarise(pd.DataFrame(rows), runs), runs
+    return pd.DataFrame(rows), runs
+
+
+def summary_of(values: dict[str, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    metrics, runs = numbers_of(values)
+    return summarise(metrics, runs), runs
 
 
 CAPTIONS = {"title": "Search", "note": "", "variants": {}, "datasets": {"digits": {"title": "Digits", "note": ""}}}
 
 
 def test_variants_stand_in_order_with_their_difference_to_the_first() -> None:
-    summary, runs = summary_of(VALUES)
-    (table,) = effects_tables(summary, runs, CAPTIONS)
+    metrics, runs = numbers_of(VALUES)
+    summary, compared = summarise(metrics, runs), compare(metrics)
+    (table,) = effects_tables(summary, runs, CAPTIONS, compared)
     rows = [[cell.text for cell in row] for row in table.blocks[0][1]]
     assert [row[0].partition("+")[0] for row in rows] == ["base", "better", "good", "bad"]
     assert {(row[1], row[2]) for row in rows} == {("4", "5")}
     assert [row[3] for row in rows] == ["10.00", "5.00 (-5.00)", "8.00 (-2.00)", "14.00 (+4.00)"]
-    # Better than the first is bold: lower for cfd, higher for ccs.
+    # Better than the first beyond chance is bold: lower for cfd, higher for ccs.
     assert [[cell.is_best for cell in row[3:5]] for row in table.blocks[0][1]] == [
         [False, False], [True, False], [True, False], [False, True],
     ]  # fmt: skip
     assert "difference to the first row, base+max_steps=5" in table.caption
-    lines = list(csv.DictReader(io.StringIO(effects_csv(summary))))
+    lines = list(csv.DictReader(io.StringIO(effects_csv(summary, compared))))
     differences = {line["variant"]: float(line["difference"]) for line in lines if line["metric"] == "cfd"}
     assert differences["better+max_steps=5"] == -5.0
+    assert [line["verdict"] for line in lines if line["metric"] == "cfd"] == ["", "worse", "better", "better"]
+    assert "" not in {line["p_holm"] for line in lines if line["variant"] != line["base"] and line["metric"] == "cfd"}
 
 
 def test_a_variant_that_was_not_trained_has_no_length() -> None:
     summary, runs = summary_of(VALUES)
     runs["steps"] = runs["steps"].astype("Int64").mask(runs["variant"] == "bad+max_steps=5")
-    (table,) = effects_tables(summary, runs, CAPTIONS)
+    (table,) = effects_tables(summary, runs, CAPTIONS, [])
+    assert not any(cell.is_best for row in table.blocks[0][1] for cell in row)
     assert {row[0].text.partition("+")[0]: row[2].text for row in table.blocks[0][1]} == {
         "base": "5", "better": "5", "good": "5", "bad": "–",
     }  # fmt: skip

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +13,10 @@ from sgad.config.experiment import ExperimentConfig
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
 from sgad.errors import InputError
 from sgad.names import metric_info
+from sgad.reporting.tables.comparisons import comparisons_csv, comparisons_tables
 from sgad.reporting.tables.save import comparability, results_table, spread_text, write_tables
 from sgad.store.collect import collect
+from sgad.store.comparisons import compare
 from sgad.store.reported import REPORTED_LABELS, read_reported, reported_for
 from sgad.store.stored import Stored, read_stored
 from sgad.store.summary import summarise
@@ -34,10 +37,31 @@ def test_cells_are_mean_spread_and_number_of_seeds() -> None:
 
 
 def test_best_mean_is_bold_in_the_right_direction(stored: Stored) -> None:
-    rows = block(table_of(stored, "digits"), "reproduced here")
+    more = [stored.metrics.assign(seed=stored.metrics["seed"] + shift) for shift in (0, 10)]
+    rows = block(table_of(replace(stored, metrics=pd.concat(more)), "digits"), "reproduced here")
     # Columns: model, variant, family, T, cfd (lower is better), ccs (higher), recall, runs.
     assert [rows["SGAD"][column].is_best for column in (4, 5, 6)] == [True, True, True]
     assert not any(cell.is_best for cell in rows["SGAN"] + rows["SWGAN"])
+    # Two of three seeds are too few.
+    assert not any(
+        cell.is_best for row in block(table_of(stored, "digits"), "reproduced here").values() for cell in row
+    )
+
+
+def test_comparisons_have_intervals_and_words_and_stop_at_too_few_seeds(stored: Stored) -> None:
+    (digits, mnist) = comparisons_tables(compare(stored.metrics), stored.captions)
+    assert (digits.key, mnist.key) == ("comparisons-digits", "comparisons-mnist")
+    ((heading, rows),) = digits.blocks
+    assert heading == "models, quick" and {row[-1].text for row in rows} == {"too few seeds"}
+    more = pd.concat([stored.metrics.assign(seed=stored.metrics["seed"] + shift) for shift in (0, 10)])
+    found = compare(more)
+    rows = comparisons_tables(found, stored.captions)[0].blocks[0][1]
+    by_pair = {(row[0].text, row[1].text, row[2].text): row for row in rows}
+    row = by_pair["CFD", "SGAN", "SGAD"]
+    assert (row[3].text, row[-1].text) == ("6, 4", "worse")
+    assert re.fullmatch(r"\+[\d.]+ to \+[\d.]+", row[5].text)
+    lines = list(csv.DictReader(io.StringIO(comparisons_csv(found))))
+    assert len(lines) == len(found) and {line["verdict"] for line in lines} <= {"better", "worse", "not told apart"}
 
 
 def test_failed_and_missing_runs_are_counted(stored: Stored) -> None:
@@ -56,8 +80,12 @@ def test_reported_figures_never_share_a_column_with_ours(stored: Stored) -> None
             # Only a model of ours may have both: its own value, and what others reported for it, beside.
             allowed = {"reported by others": {"reported"}, "for scale": {"reproduced"}}.get(name)
             assert allowed is None or filled <= allowed
-    sgad = block(table, "reproduced here")["SGAD"]
-    assert sgad[groups.index("reported")].text == "69.64 (T = 16)"
+    # Figures of the paper's recipe at T = 16 are about no run of `quick` at T = 4, and about those of the same only.
+    assert block(table, "reproduced here")["SGAD"][groups.index("reported")].text == ABSENT
+    for changes, text in (({}, "69.64"), ({"time_steps": 4}, ABSENT), ({"family": "ann"}, ABSENT)):
+        metrics = stored.metrics.assign(variant="paper", time_steps=16).assign(**changes)
+        paper = replace(stored, metrics=metrics, runs=stored.runs.assign(variant="paper"))
+        assert block(table_of(paper, "mnist"), "reproduced here")["SGAD"][groups.index("reported")].text == text
     assert "other people's" in table.caption
     assert "citing the SGAD paper" in table.caption
 

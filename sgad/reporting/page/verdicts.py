@@ -1,13 +1,15 @@
 """Who is best, by how much, and how sure that is: one sentence for each data set and metric."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sgad.display.labels import model_labels
 from sgad.names import Metric, metric_info
+from sgad.store.comparisons import MIN_SEEDS, verdict_of
+from sgad.store.inference import holm, welch
 from sgad.store.stored import Captions, rows_of
-from sgad.store.summary import is_baseline, t_quantile
+from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,32 +17,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The best mean of one metric. `runner_up` is empty if only one model has a value."""
+    """The best mean of one metric. `runner_up` is empty if only one model has a value.
+
+    `low` and `high`: Welch's 95 % interval of the gap. `p`: two-sided, after Holm's correction over the metrics of the data set.
+    """
 
     metric: Metric
     best: str
     best_mean: float
     best_std: float
     best_n: int
-    runner_up: str
-    gap: float
-    low: float
-    high: float
+    runner_up: str = ""
+    gap: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
 
     @property
     def certainty(self) -> str:
-        """How sure the order of the first two is."""
+        """How sure the order of the first two is, in the words of the comparisons."""
         if not self.runner_up:
             return "nothing to compare with"
         if self.gap == 0:
             return "equal means"
-        if math.isnan(self.low):
-            return "too few seeds to say"
-        return "clear at 95 %" if self.low > 0 else "not told apart at 95 %"
+        return verdict_of(self.metric.key, self.gap if self.metric.higher_is_better else -self.gap, self.p)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the first two are told apart."""
+        return self.certainty == "better"
 
 
 def verdicts(summary: "pd.DataFrame", captions: Captions, dataset: str) -> list[Verdict]:
-    """Return a verdict for each metric of a data set that any model has a value of."""
+    """One verdict for each metric of a data set that any model has a value of."""
     here = summary[(summary["dataset"] == dataset) & ~summary["model"].map(is_baseline)]
     labels = model_labels(here, captions)
     found = []
@@ -50,35 +59,22 @@ def verdicts(summary: "pd.DataFrame", captions: Captions, dataset: str) -> list[
         ranked = rows_of(rows.sort_values("mean", ascending=not metric.higher_is_better))
         if ranked:
             found.append(_verdict(metric, ranked, labels))
-    return found
+    return [replace(each, p=p) for each, p in zip(found, holm([each.p for each in found]), strict=True)]
 
 
 def _verdict(metric: Metric, ranked: list[Any], labels: dict[tuple[str, str], str]) -> Verdict:
-    best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
-    gap = abs(best.mean - second.mean) if second else math.nan
-    half = difference_half_width(best.std, best.n, second.std, second.n) if second else math.nan
-    return Verdict(
-        metric=metric,
-        best=labels[best.model, best.variant],
-        best_mean=best.mean,
-        best_std=best.std,
-        best_n=best.n,
-        runner_up=labels[second.model, second.variant] if second else "",
-        gap=gap,
-        low=gap - half,
-        high=gap + half,
+    best = ranked[0]
+    verdict = Verdict(metric, labels[best.model, best.variant], best.mean, best.std, best.n)
+    if len(ranked) == 1:
+        return verdict
+    second = ranked[1]
+    sign = 1 if metric.higher_is_better else -1
+    found = welch(sign * best.mean, best.std, best.n, sign * second.mean, second.std, second.n)
+    return replace(
+        verdict,
+        runner_up=labels[second.model, second.variant],
+        gap=found.mean,
+        low=found.low,
+        high=found.high,
+        p=found.p if min(best.n, second.n) >= MIN_SEEDS else math.nan,
     )
-
-
-def difference_half_width(std1: float, n1: int, std2: float, n2: int) -> float:
-    """Return the half width of Welch's 95 % interval for a difference of two means; NaN with a single seed.
-
-    The degrees of freedom (Welch and Satterthwaite) are rounded down, which widens the interval a little.
-    """
-    if n1 < 2 or n2 < 2:
-        return math.nan
-    first, second = std1**2 / n1, std2**2 / n2
-    if first + second == 0:
-        return 0.0
-    degrees = (first + second) ** 2 / (first**2 / (n1 - 1) + second**2 / (n2 - 1))
-    return t_quantile(max(1, math.floor(degrees))) * math.sqrt(first + second)

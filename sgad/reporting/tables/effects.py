@@ -5,6 +5,7 @@ trained for a short time, then `halve` writes the experiment in which the better
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sgad.config.experiment import VALID_MEASURES, ExperimentConfig
@@ -12,6 +13,7 @@ from sgad.display.captions import data_caption, dataset_title, protocol_caption,
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
 from sgad.errors import InputError, nearest, require_choice
 from sgad.names import Metric, metric_info
+from sgad.store.comparisons import MIN_SEEDS, Comparison
 from sgad.store.stored import Captions, model_title, rows_of
 from sgad.store.summary import is_baseline
 
@@ -21,19 +23,28 @@ if TYPE_CHECKING:
 LENGTH = "max_steps="
 
 
-def effects_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions) -> list[Table]:
-    """Return a table per data set and model that has more than one variant."""
+def effects_tables(
+    summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, compared: Sequence[Comparison]
+) -> list[Table]:
+    """One table per data set and model that has more than one variant."""
     variants: dict[tuple[str, str], set[str]] = {}
     for row in rows_of(runs):
         variants.setdefault((row.dataset, row.model), set()).add(row.variant)
     pairs = [pair for pair, names in variants.items() if len(names) > 1]
-    return [effects_table(summary, runs, captions, dataset, model) for dataset, model in pairs]
+    return [effects_table(summary, runs, captions, compared, dataset, model) for dataset, model in pairs]
 
 
-def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, dataset: str, model: str) -> Table:
-    """Return the variants of one model on one data set, the first one on top, the others by the first metric.
+def effects_table(
+    summary: "pd.DataFrame",
+    runs: "pd.DataFrame",
+    captions: Captions,
+    compared: Sequence[Comparison],
+    dataset: str,
+    model: str,
+) -> Table:
+    """The variants of one model on one data set, the first one on top, the others by the first metric.
 
-    A cell is the mean over seeds and, in brackets, how far it is from the first variant's.
+    A cell is the mean over seeds and, in brackets, how far it is from the first variant's; bold if that is better beyond chance.
     """
     here = summary[(summary["dataset"] == dataset) & (summary["model"] == model)]
     trained = runs[(runs["dataset"] == dataset) & (runs["model"] == model)].dropna(subset=["steps"])
@@ -41,6 +52,7 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     metrics = [metric_info(key) for key in dict.fromkeys(here["metric"])]
     means = {(row.variant, row.metric): float(row.mean) for row in rows_of(here) if row.n}
     counts = {row.variant: row for row in rows_of(here)}
+    better = {(each.variant, each.metric) for each in _of(compared, dataset, model) if each.verdict == "better"}
     base, *others = dict.fromkeys(here["variant"])
     ranked = sorted(others, key=lambda variant: _rank(means.get((variant, metrics[0].key)), metrics[0]))
     rows = [
@@ -48,7 +60,15 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
             Cell(variant),
             Cell(whole_text(counts[variant].time_steps)),
             Cell(_count(lengths.get(variant))),
-            *(_effect(means.get((variant, m.key)), means.get((base, m.key)), m, variant == base) for m in metrics),
+            *(
+                _effect(
+                    means.get((variant, m.key)),
+                    None if variant == base else means.get((base, m.key)),
+                    m,
+                    is_better=(variant, m.key) in better,
+                )
+                for m in metrics
+            ),
             Cell(str(int(counts[variant].completed))),
             Cell(str(int(counts[variant].runs))),
         ]
@@ -65,6 +85,8 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
         caption=sentences(
             [
                 f"Mean over seeds; in brackets the difference to the first row, {base}",
+                "Bold: better than the first row beyond chance (Holm's correction over the table; at least"
+                f" {MIN_SEEDS} seeds each); table `comparisons` and effects.csv have the intervals",
                 data_caption(captions, dataset, runs[runs["model"] == model]),
                 protocol_caption(summary, dataset),
                 set_aside_caption(here),
@@ -73,18 +95,25 @@ def effects_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     )
 
 
-def effects_csv(summary: "pd.DataFrame") -> str:
-    """Return every variant's mean and its difference to the first variant of its data set and model, unrounded."""
+def _of(compared: Sequence[Comparison], dataset: str, model: str) -> list[Comparison]:
+    return [each for each in compared if (each.table, each.dataset, each.model) == ("variants", dataset, model)]
+
+
+def effects_csv(summary: "pd.DataFrame", compared: Sequence[Comparison]) -> str:
+    """Every variant's mean and its difference to the first variant of its data set and model, unrounded, with verdict."""
     lines: list[list[object]] = []
     for (dataset, model), here in summary[~summary["model"].map(is_baseline)].groupby(["dataset", "model"], sort=False):
         base = here["variant"].iloc[0]
         start = {row.metric: row.mean for row in rows_of(here[here["variant"] == base])}
+        tests = {(each.variant, each.metric): each for each in _of(compared, str(dataset), str(model))}
         for row in rows_of(here):
             change = row.mean - start[row.metric] if row.metric in start else math.nan
             key = [dataset, model, row.variant, row.time_steps]
-            lines.append([*key, base, row.metric, row.mean, change, row.n, row.runs])
+            test = tests.get((row.variant, row.metric))
+            found = [test.low, test.high, test.p_holm, test.design, test.verdict] if test else [math.nan] * 3 + ["", ""]
+            lines.append([*key, base, row.metric, row.mean, change, row.n, row.runs, *found])
     columns = ("dataset", "model", "variant", "time_steps", "base", "metric", "mean", "difference", "n", "runs")
-    return to_csv(columns, lines)
+    return to_csv((*columns, "low", "high", "p_holm", "design", "verdict"), lines)
 
 
 def _count(steps: int | None) -> str:
@@ -102,13 +131,12 @@ def _rank(value: float | None, metric: Metric) -> float:
     return -value if metric.higher_is_better else value
 
 
-def _effect(value: float | None, base: float | None, metric: Metric, is_base: bool) -> Cell:
+def _effect(value: float | None, base: float | None, metric: Metric, *, is_better: bool) -> Cell:
     if value is None:
         return Cell(ABSENT)
     text = f"{value:.{metric.decimals}f}"
-    if is_base or base is None:
+    if base is None:
         return Cell(text)
-    is_better = _rank(value, metric) < _rank(base, metric)
     return Cell(f"{text} ({value - base:+.{metric.decimals}f})", is_best=is_better)
 
 

@@ -22,8 +22,10 @@ from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, 
 from sgad.machine.files import write_text
 from sgad.names import Metric, label_of, metric_info
 from sgad.reporting.tables.analyses import TITLES, analysis_csv, analysis_tables
+from sgad.reporting.tables.comparisons import comparisons_csv, comparisons_tables
 from sgad.reporting.tables.effects import effects_csv, effects_tables
 from sgad.reporting.tables.paper import paper_csv, paper_table
+from sgad.store.comparisons import MIN_SEEDS, Key, compare, tied_with_best
 from sgad.store.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
 from sgad.store.stored import RUN_COLUMNS, Captions, Stored, model_title, read_stored, rows_of
 from sgad.store.summary import ENDINGS, is_baseline, summarise
@@ -34,9 +36,14 @@ if TYPE_CHECKING:
     from sgad.config.experiment import ExperimentConfig
 
 Row = Any
+#: The recipe that reported figures of the same models are about.
+PAPER_RECIPE = "paper"
 #: Marks a baseline that was measured by another protocol than the models, for example on fewer images.
 OTHER_PROTOCOL = "†"
-MEANS = "Mean ± standard deviation over n training seeds; the best mean of a column in bold"
+MEANS = (
+    f"Mean ± standard deviation over n training seeds; in bold the best mean of a column among those of at least {MIN_SEEDS}"
+    " seeds, and all that are not told apart from it (Welch's test with Holm's correction over the column)"
+)
 _REPORTED_COLUMNS = ("source", "reported_value", "reported_source", "reported_protocol")
 _SUMMARY_COLUMNS = (
     "dataset",
@@ -67,13 +74,17 @@ def save_tables(stored: Stored, names: Sequence[str], summary: "pd.DataFrame | N
     if summary is None:
         summary = summarise(stored.metrics, stored.runs)
     folder, written = stored.folder / "tables", []
+    compared = compare(stored.metrics) if {"effects", "comparisons"} & set(names) else []
     for name in names:
         if name == "results":
             tables = results_tables(summary, stored.runs, stored.captions)
             content = results_csv(summary)
         elif name == "effects":
-            tables = effects_tables(summary, stored.runs, stored.captions)
-            content = effects_csv(summary)
+            tables = effects_tables(summary, stored.runs, stored.captions, compared)
+            content = effects_csv(summary, compared)
+        elif name == "comparisons":
+            tables = comparisons_tables(compared, stored.captions)
+            content = comparisons_csv(compared)
         elif name == "paper":
             tables = [paper_table(summary, stored.runs, stored.captions)]
             content = paper_csv(tables[0])
@@ -104,7 +115,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     # What only baselines were measured by, the memorisation check, stands in the caption: it is no column of a comparison.
     metrics = [metric_info(key) for key in dict.fromkeys(here[~here["model"].map(is_baseline)]["metric"])]
     figures = reported_for(dataset)
-    best = _best_models(here, metrics)
+    best = {metric.key: tied_with_best(here, metric.key) for metric in metrics}
     others = other_protocols(here)
     blocks = [
         ("reported by others", _reported_rows(figures, len(metrics))),
@@ -159,23 +170,12 @@ def runs_text(row: Row) -> str:
     return f"{row.completed} of {row.runs} ({', '.join(others)})" if others else f"{row.runs}"
 
 
-def _best_models(here: "pd.DataFrame", metrics: Sequence[Metric]) -> dict[str, float]:
-    """The best mean of each metric among models; none where no two of them differ."""
-    best = {}
-    for metric in metrics:
-        rows = here[(here["metric"] == metric.key) & ~here["model"].map(is_baseline)]
-        means = rows["mean"].dropna()
-        if len(set(means)) > 1:
-            best[metric.key] = float(means.max() if metric.higher_is_better else means.min())
-    return best
-
-
 def _model_rows(
     here: "pd.DataFrame",
     captions: Captions,
     metrics: Sequence[Metric],
     figures: list[Reported],
-    best: dict[str, float],
+    best: dict[str, set[Key]],
 ) -> list[list[Cell]]:
     models: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows_of(here[~here["model"].map(is_baseline)]):
@@ -186,16 +186,17 @@ def _model_rows(
         cells = [Cell(label), Cell(variant), Cell(label_of("family", first.family) or ABSENT)]
         cells.append(Cell(whole_text(first.time_steps)))
         cells += [_metric_cell(found.get(metric.key), metric, best) for metric in metrics]
-        cells += [_reported_cell(figures, label_of("model", model), name) for name in reported_metrics(figures)]
+        about = _reported_of(figures, label_of("model", model), first)
+        cells += [Cell(about.get(name, ABSENT)) for name in reported_metrics(figures)]
         rows.append([*cells, Cell(runs_text(first))])
     return rows
 
 
-def _metric_cell(row: Row, metric: Metric, best: dict[str, float]) -> Cell:
+def _metric_cell(row: Row, metric: Metric, best: dict[str, set[Key]]) -> Cell:
     if row is None:
         return Cell(ABSENT)
     text = spread_text(row.mean, row.std, row.n, metric) if row.n else row.problem or ABSENT
-    return Cell(text, is_best=bool(row.n) and row.mean == best.get(metric.key))
+    return Cell(text, is_best=(row.model, row.variant) in best[metric.key])
 
 
 def _baseline_rows(
@@ -253,10 +254,12 @@ def _reported_rows(figures: list[Reported], num_metrics: int) -> list[list[Cell]
     return rows
 
 
-def _reported_cell(figures: list[Reported], label: str, metric: str) -> Cell:
-    """What others reported for the same model, with its T; beside ours, in a column of its own."""
-    values = [f for f in figures if f.model == label and f.metric == metric]
-    return Cell("; ".join(f"{f.value} (T = {f.time_steps})" for f in values) or ABSENT)
+def _reported_of(figures: list[Reported], label: str, row: Row) -> dict[str, str]:
+    """What others reported, by metric, for the very thing that a row is: model, family, number of steps, the release's recipe."""
+    if row.variant.partition("+")[0] != PAPER_RECIPE:
+        return {}
+    what = (label, row.family, whole_text(row.time_steps))
+    return {f.metric: f.value for f in figures if (f.model, f.family, f.time_steps) == what}
 
 
 def comparability(metrics: "pd.DataFrame") -> str:
