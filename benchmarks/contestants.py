@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.config.run import RunConfig
-from sgad.models.discriminators import Discriminator
+from sgad.models.discriminators import AnalogDiscriminator, Discriminator
 from sgad.models.generators import Generator, SgadGenerator, SwganGenerator
 from sgad.models.registry import build_discriminator, build_generator
 from sgad.training.loop import make_networks, pairs_of
@@ -142,12 +142,12 @@ def _generator_calls(generator: Generator, case: Case) -> list[Run]:
     calls = [_call(generator.linear1, (batch, generator.linear1.in_features), False, True, device)]
     calls.append(_call(generator.linear2, (all_steps, generator.linear2.in_features), True, True, device))
     height, width = generator.base
-    for index in range(1, generator.num_deconvs + 1):
-        layer = generator.get_submodule(f"deconv{index}")
-        assert isinstance(layer, nn.ConvTranspose2d)
+    for layer in (block.synapse for block in generator.blocks()):
+        if not isinstance(layer, nn.ConvTranspose2d):
+            continue
         # SWGAN's static image needs the weighted sum over time alone.
         is_collapsed = (
-            isinstance(generator, SwganGenerator) and not generator.is_events and index == generator.num_deconvs
+            isinstance(generator, SwganGenerator) and not generator.is_events and layer is generator.last_deconv
         )
         count = batch if is_collapsed else all_steps
         calls.append(_call(layer, (count, layer.in_channels, height, width), True, True, device))
@@ -161,7 +161,7 @@ def _generator_calls(generator: Generator, case: Case) -> list[Run]:
 
 def _critic_calls(critic: nn.Module, case: Case) -> list[Run]:
     channels, height, width = case.shape
-    is_analog = isinstance(critic, Discriminator) and critic.is_analog
+    is_analog = isinstance(critic, AnalogDiscriminator)
     fake_is_static = channels != 2 and case.model != "sgan"
     real_is_static = channels != 2
     steps = 1 if is_analog and real_is_static else case.time_steps

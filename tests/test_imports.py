@@ -103,6 +103,22 @@ def test_every_import_of_the_package_exists(repository: Path) -> None:
     assert absent == []
 
 
+def test_networks_say_which_layers_and_dispatch_says_how(repository: Path) -> None:
+    """Only `sgad.snn` knows that there are kernels; others may ask `dispatch` for the name of the one in use."""
+    wrong = []
+    for name, tree in modules(repository):
+        for target in imported(tree):
+            is_kernel = target.startswith("sgad.snn.kernels") and not name.startswith("sgad.snn.kernels")
+            if is_kernel and (part_of(name) == "models" or not may_import_kernel(name, target)):
+                wrong.append(f"{name} -> {target}")
+    assert wrong == []
+
+
+def may_import_kernel(name: str, target: str) -> bool:
+    own = ("sgad.snn.kernels.interface", "sgad.snn.kernels.torch_scan") if name.startswith("sgad.snn.") else ()
+    return target.startswith(("sgad.snn.kernels.dispatch", *own))
+
+
 def test_nothing_imports_the_command_line(repository: Path) -> None:
     users = [
         f"{name} -> {target}"

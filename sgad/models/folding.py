@@ -6,22 +6,21 @@ import torch
 from torch import nn
 
 from sgad.models.generators import Generator
-from sgad.snn.batch_norm import StepBatchNorm
 
 
 @torch.no_grad()
 def fold_batch_norm(generator: nn.Module) -> nn.Module:
-    """Return a copy in evaluation mode whose batch norms are folded into the weights before them.
+    """Copy of a generator in evaluation mode, whose batch norms are folded into the weights before them.
 
     The images are those of `generator.eval()` up to rounding. A user's own generator is only put into evaluation mode.
     """
     if not isinstance(generator, Generator):
         return generator.eval()
     folded = copy.deepcopy(generator).eval()
-    for index in range(1, folded.num_layers + 1):
-        norm = folded.get_submodule(f"norm{index}")
-        layer = (folded.linear1, folded.linear2)[index - 1] if index <= 2 else folded.deconv(index - 2)
-        if not isinstance(norm, StepBatchNorm) or layer.bias is None:
+    layers = [folded.linear1, *(block.synapse for block in folded.blocks())]
+    for index, (block, layer) in enumerate(zip(folded.blocks(), layers, strict=False), start=1):
+        norm = block.step_norm
+        if norm is None or layer is None or layer.bias is None:
             continue
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         # Transposed convolutions have their outputs on the second axis.

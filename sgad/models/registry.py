@@ -25,10 +25,11 @@ from sgad.config.plugins import (
 )
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, nearest
-from sgad.models.discriminators import Discriminator, SganDiscriminator
+from sgad.models.discriminators import AnalogDiscriminator, Discriminator, SganDiscriminator
 from sgad.models.folding import fold_batch_norm as fold_batch_norm
 from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shape, SwganGenerator
 from sgad.models.storage import unpack
+from sgad.models.units import is_analog
 from sgad.snn.batch_norm import StepBatchNorm
 
 #: The one key of a weights file's metadata: several would stand in another order each time.
@@ -38,11 +39,17 @@ POWER_ITERATIONS = 30
 
 Builder = Callable[[RunConfig, Shape], nn.Module]
 
+
+def _convolutional_critic(config: RunConfig, shape: Shape) -> Discriminator:
+    """Make the critic "em", whose units may be the analog control's."""
+    return AnalogDiscriminator(config, shape) if is_analog(config) else Discriminator(config, shape)
+
+
 GENERATORS: dict[str, Builder] = {"sgan": SganGenerator, "swgan": SwganGenerator, "sgad": SgadGenerator}
 DISCRIMINATORS: dict[str, Builder] = {
-    "em": Discriminator,
+    "em": _convolutional_critic,
     "sgan": SganDiscriminator,
-    "analog": Discriminator,
+    "analog": AnalogDiscriminator,
 }
 
 

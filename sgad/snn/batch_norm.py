@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sgad.errors import InputError
 from sgad.snn.constants import constant
-from sgad.snn.kernels import Norm
+from sgad.snn.kernels.interface import Norm
 
 
 class StepBatchNorm(nn.Module):
@@ -47,11 +47,18 @@ class StepBatchNorm(nn.Module):
             return Norm(self.weight, self.bias, eps=self.eps)
         return Norm(self.weight, self.bias, self.running_mean, self.running_var, self.eps)
 
+    @property
+    def is_together(self) -> bool:
+        """Whether this pass takes the statistics of all time steps together."""
+        return self.is_shared and self.training
+
     def normalise_together(self, x: Tensor) -> Tensor:
-        """Normalise (T, B, H, W, C) by the statistics of all steps together, and record them as one step."""
-        mean, var = x.mean(dim=(0, 1, 2, 3)), x.var(dim=(0, 1, 2, 3), correction=0)
+        """Normalise (T, B, C) or (T, B, H, W, C) by the statistics of all steps together, and record them as one step."""
+        images = x[:, :, None, None, :] if x.ndim == 3 else x
+        mean, var = images.mean(dim=(0, 1, 2, 3)), images.var(dim=(0, 1, 2, 3), correction=0)
         self.record(mean[None], var[None], x.numel() // x.shape[-1], steps=1)
-        return (x - mean) * (self.weight * torch.rsqrt(var + self.eps)) + self.bias
+        normalised = (images - mean) * (self.weight * torch.rsqrt(var + self.eps)) + self.bias
+        return normalised.reshape(x.shape)
 
     def record(self, mean: Tensor, var: Tensor, count: int, steps: int) -> None:
         """Keep mean and biased variance (T, C) of `steps` steps, or (1, C) if all are the same, for `commit`.

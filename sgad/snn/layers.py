@@ -1,52 +1,52 @@
 """Layers of neurons over time-first sequences, with the batch norm before them and the synapses behind them.
 
-Sequences are (T, B, ...) and, for images, channels last: (T, B, H, W, C). A leading dimension of 1 stands for a sequence
-whose steps are all the same, so that what comes before the first neuron works once instead of T times.
+Sequences are (T, B, ...) and, for images, channels last: (T, B, H, W, C). A leading dimension of 1 is a sequence whose
+steps are all the same, so that what comes before the first neuron works once instead of T times.
 """
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sgad.snn.batch_norm import StepBatchNorm
-from sgad.snn.convolutions import NARROW, convolve, upconvolve
-from sgad.snn.kernels import Norm, Scan, is_periodic, is_plain, resolve_engine, scan_layer
-from sgad.snn.neurons import NEGATIVE_SLOPE, Neuron
-from sgad.snn.surrogate import surrogate_derivative
+from sgad.snn.kernels import dispatch
+from sgad.snn.kernels.dispatch import convolve as convolve
+from sgad.snn.kernels.interface import Norm, Scan, Synapse
+from sgad.snn.kernels.torch_scan import normalise
+from sgad.snn.neurons import Neuron, lif_steps
 
-Synapse = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
-
-
-@dataclass
-class Activity:
-    """Activity of one layer in the last recorded passes: means over time, images and neurons, in [0, 1].
-
-    `rates`, only with `keeps_rates`: each pass's mean over time of every neuron, (B, H, W, C), before any pooling.
-    """
-
-    spikes: list[float] = field(default_factory=list)
-    in_window: list[float] = field(default_factory=list)
-    keeps_rates: bool = False
-    rates: list[Tensor] = field(default_factory=list)
+States = list[Tensor | None]
 
 
-class Spiking(nn.Module):
-    """A layer of neurons over a whole sequence, with the batch norm before and the pooling after them.
+class Watcher(Protocol):
+    """Looks on while layers run; see `sgad.snn.activity` and `sgad.snn.recording`."""
 
-    It has no parameters; `engine` names the kernel.
-    """
+    def see_spiking(self, neuron: Neuron, steps: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Look at potential, spikes and potential after the reset, (B, H, W, C) each, of every step."""
+        ...
 
-    def __init__(self, neuron: Neuron, engine: str = "auto", pool: int = 1) -> None:
+    def see_analog(self, values: Tensor) -> None:
+        """Look at the outputs (T, B, H, W, C) of analog units."""
+        ...
+
+
+class Neurons(nn.Module):
+    """A layer of neurons over a whole sequence, without parameters: `Spiking`, or `sgad.snn.analog.Analog`."""
+
+    def __init__(self, pool: int = 1) -> None:
         super().__init__()
-        self.neuron, self.engine, self.pool = neuron, engine, pool
-        #: Set while activity is recorded; `last_activity` is what the last recording found.
-        self.activity: Activity | None = None
-        self.last_activity: Activity | None = None
+        self.pool = pool
+        #: Set while somebody watches; it costs a second scan, by the neurons' definition.
+        self.watcher: Watcher | None = None
+        #: The last one of `sgad.snn.activity.record_activity`, with what it found.
+        self.last_activity: Watcher | None = None
 
+    @abstractmethod
     def forward(
         self,
         x: Tensor,
@@ -56,38 +56,12 @@ class Spiking(nn.Module):
         weights: tuple[float, ...] | None = None,
         keep_state: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return spikes (T, B, ...) of currents (T or 1, B, ...), and the last potentials if asked for.
+        """Outputs (T, B, ...) for currents (T or 1, B, ...), and the last potentials if asked for.
 
-        `weights`, one a step, asks for the weighted sum of the spikes over time, (1, B, ...), instead.
+        `weights`, one a step, asks for the weighted sum of the outputs over time, (1, B, ...), instead.
         """
-        shape = x.shape
-        if x.ndim == 3:
-            x = x[:, :, None, None, :]
-        elif norm is None and self.pool == 1:
-            x = x.flatten(2)[:, :, None, None, :]
-        is_vector = len(shape) == 3 or (norm is None and self.pool == 1)
-        if norm is not None and norm.is_shared and norm.training:
-            x, norm = norm.normalise_together(x), None
-        arguments = None if norm is None else norm.norm()
-        if self.neuron.kind == "leaky_relu":
-            spikes, last = self._analog(x, steps, norm, arguments), None
-        else:
-            scan = Scan(steps, self.neuron, self.pool, weights, keep_state)
-            previous = None if state is None else state.reshape(x.shape[1:])
-            result = scan_layer(x, arguments, previous, scan, self.engine)
-            if self.activity is not None:
-                self._observe(x, arguments, previous, steps)
-            if norm is not None and result.mean is not None and result.var is not None:
-                norm.record(result.mean, result.var, x[0].numel() // x.shape[-1], steps)
-            spikes, last = result.spikes, result.state
-        if is_vector:
-            spikes = spikes.reshape(len(spikes), *shape[1:])
-        return spikes, last
 
-    def kernel(self, device: torch.device) -> str:
-        """Return the kernel that runs on `device`; analog units have none."""
-        return "torch" if self.neuron.kind == "leaky_relu" else resolve_engine(self.engine, device)
-
+    @abstractmethod
     def into(
         self,
         x: Tensor,
@@ -96,91 +70,147 @@ class Spiking(nn.Module):
         synapse: Synapse,
         state: Tensor | None = None,
         keep_state: bool = False,
+        weights: tuple[float, ...] | None = None,
+        base: tuple[int, int] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return what `synapse` makes of the spikes, (T, B, ...), and the last potentials if asked for.
+        """Apply `synapse` to the outputs: (T, B, ...), or (1, B, ...) with `weights`; and the last potentials if asked for.
 
-        On a CPU, two sorts of spikes are never written out: those of neurons whose current never changes, which repeat,
-        and those that become pixels of few channels, which are the largest tensors of all.
+        Vectors become images of `base` (H, W) before a convolution, and images vectors before a linear layer.
         """
-        scan, kernel = Scan(steps, self.neuron, self.pool, None, keep_state), self.kernel(x.device)
-        together = norm is not None and norm.is_shared
-        if state is not None or together or not _can_fuse(x, synapse, scan, kernel):
-            spikes, last = self(x, steps, norm, state, None, keep_state)
-            return _through(spikes, synapse, kernel), last
+
+
+class Spiking(Neurons):
+    """A layer of spiking neurons; `engine` names the kernel that computes it, one of `dispatch.ENGINES`."""
+
+    def __init__(self, neuron: Neuron, engine: str = "auto", pool: int = 1) -> None:
+        super().__init__(pool)
+        self.neuron, self.engine = neuron, engine
+
+    def forward(  # noqa: D102 - as in Neurons
+        self,
+        x: Tensor,
+        steps: int,
+        norm: StepBatchNorm | None = None,
+        state: Tensor | None = None,
+        weights: tuple[float, ...] | None = None,
+        keep_state: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        if norm is not None and norm.is_together:
+            x, norm = norm.normalise_together(x), None
         arguments = None if norm is None else norm.norm()
-        images = x[:, :, None, None, :] if x.ndim == 3 else x
-        if self.activity is not None:
-            self._observe(images, arguments, None, steps)
-        made, mean, var = _fused(images, arguments, synapse, scan)
-        if norm is not None and mean is not None and var is not None:
-            norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
-        return made, None
+        scan = Scan(steps, self.neuron, self.pool, weights, keep_state)
+        result = dispatch.scan_layer(x, arguments, state, scan, self.engine)
+        self._show(x, arguments, state, steps)
+        _record(norm, result.mean, result.var, x, steps)
+        return result.spikes, result.state
 
-    def _analog(self, x: Tensor, steps: int, norm: StepBatchNorm | None, arguments: Norm | None) -> Tensor:
-        from sgad.snn.kernels.torch_scan import average_pool, normalise
-
-        y = x
-        if norm is not None and arguments is not None:
-            y, mean, var = normalise(x, arguments)
-            if mean is not None and var is not None:
-                norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
-        y = functional.leaky_relu(y, NEGATIVE_SLOPE)
-        if self.activity is not None and self.activity.keeps_rates:
-            self.activity.rates.append(y.detach().mean(dim=0))
-        pooled: Tensor = average_pool(y.flatten(0, 1), self.pool).unflatten(0, x.shape[:2])
-        return pooled
+    def into(  # noqa: D102 - as in Neurons
+        self,
+        x: Tensor,
+        steps: int,
+        norm: StepBatchNorm | None,
+        synapse: Synapse,
+        state: Tensor | None = None,
+        keep_state: bool = False,
+        weights: tuple[float, ...] | None = None,
+        base: tuple[int, int] | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        scan = Scan(steps, self.neuron, self.pool, weights, keep_state)
+        arguments = None if norm is None else norm.norm()
+        is_apart = base is not None or (norm is not None and norm.is_together)
+        fed = None if is_apart else dispatch.scan_into(x, arguments, state, scan, synapse, self.engine)
+        if fed is None:
+            spikes, last = self(x, steps, norm, state, weights, keep_state)
+            return dispatch.feed(spikes, synapse, self.engine, weights, base), last
+        self._show(x, arguments, state, steps)
+        _record(norm, fed.mean, fed.var, x, steps)
+        return fed.currents, fed.state
 
     @torch.no_grad()
-    def _observe(self, x: Tensor, arguments: Norm | None, state: Tensor | None, steps: int) -> None:
-        """Note firing rate and the share of potentials whose surrogate derivative exceeds half its peak."""
-        from sgad.snn.kernels.torch_scan import normalise
-
-        assert self.activity is not None
-        neuron = self.neuron
-        y = x if arguments is None else normalise(x, arguments)[0]
-        v = torch.zeros_like(y[0]) if state is None else state
-        zero = torch.zeros((), dtype=x.dtype, device=x.device)
-        half = surrogate_derivative(zero, neuron.surrogate, neuron.width) / 2
-        fired = inside = zero
-        counts = torch.zeros_like(v) if self.activity.keeps_rates else None
-        for step in range(steps):
-            h = v + (y[step if len(y) > 1 else 0] - v) / neuron.tau
-            s = (h > neuron.threshold).to(x.dtype)
-            v = h * (1 - s)
-            fired = fired + s.mean()
-            if counts is not None:
-                counts += s
-            slopes = surrogate_derivative(h - neuron.threshold, neuron.surrogate, neuron.width)
-            inside = inside + (slopes > half).to(x.dtype).mean()
-        self.activity.spikes.append(float(fired) / steps)
-        self.activity.in_window.append(float(inside) / steps)
-        if counts is not None:
-            self.activity.rates.append(counts / steps)
+    def _show(self, x: Tensor, norm: Norm | None, state: Tensor | None, steps: int) -> None:
+        if self.watcher is None:
+            return
+        images = dispatch.as_images(x, norm, self.pool)
+        y = images if norm is None else normalise(images, norm)[0]
+        before = None if state is None else state.reshape(y.shape[1:])
+        self.watcher.see_spiking(self.neuron, lif_steps(y, steps, self.neuron, before))
 
 
-def _can_fuse(x: Tensor, synapse: Synapse, scan: Scan, kernel: str) -> bool:
-    if isinstance(synapse, nn.ConvTranspose2d):
-        return synapse.out_channels <= NARROW and is_plain(scan, kernel)
-    return is_periodic(x, scan, kernel)
+def _record(norm: StepBatchNorm | None, mean: Tensor | None, var: Tensor | None, x: Tensor, steps: int) -> None:
+    if norm is not None and mean is not None and var is not None:
+        norm.record(mean, var, x[0].numel() // x.shape[-1], steps)
 
 
-def _fused(x: Tensor, norm: Norm | None, synapse: Synapse, scan: Scan) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Run neurons and what they feed as one; return that and the batch statistics."""
-    if not isinstance(synapse, nn.ConvTranspose2d):
-        from sgad.snn.kernels.periodic import periodic_synapse
+@dataclass(frozen=True)
+class Block:
+    """One line of a network's table of layers: batch norm, neurons, and the synapse that they feed, if any.
 
-        return periodic_synapse(x, norm, synapse, scan)
-    from sgad.snn.kernels.pixels import pixels_of
+    `base` (H, W) says that vectors of spikes become images before the synapse.
+    """
 
-    made, mean, var = pixels_of(x, norm, synapse.weight, scan)
-    return made if synapse.bias is None else made + synapse.bias, mean, var
+    norm: nn.Module | None
+    neurons: Neurons
+    synapse: Synapse | None = None
+    base: tuple[int, int] | None = None
+
+    @property
+    def step_norm(self) -> StepBatchNorm | None:
+        """The batch norm, unless it is folded into the weights before it."""
+        return self.norm if isinstance(self.norm, StepBatchNorm) else None
 
 
-def _through(spikes: Tensor, synapse: Synapse, kernel: str) -> Tensor:
-    if isinstance(synapse, nn.Linear):
-        made: Tensor = synapse(spikes)
-        return made
-    return convolve(spikes, synapse) if isinstance(synapse, nn.Conv2d) else upconvolve(spikes, synapse, engine=kernel)
+@dataclass(frozen=True)
+class Span:
+    """Time steps that a network is run over at once.
+
+    Attributes
+    ----------
+    steps
+        How many.
+    weights
+        One a step, if the last block's outputs are wanted as their weighted sum.
+    states
+        Potentials of each block before, if others than 0.
+    keep_states
+        Whether those after are wanted.
+    """
+
+    steps: int
+    weights: tuple[float, ...] | None = None
+    states: Sequence[Tensor | None] | None = None
+    keep_states: bool = False
+
+
+def run_blocks(x: Tensor, blocks: Sequence[Block], span: Span) -> tuple[Tensor, States]:
+    """Run currents (T or 1, B, ...) through blocks of layers; return the last one's output, and each block's state."""
+    made = None if span.keep_states or span.states is not None else _as_a_whole(x, blocks, span)
+    if made is not None:
+        return made, [None] * len(blocks)
+    before = span.states or [None] * len(blocks)
+    after: States = []
+    for index, (block, state) in enumerate(zip(blocks, before, strict=True), start=1):
+        weights = span.weights if index == len(blocks) else None
+        if block.synapse is None:
+            x, last = block.neurons(x, span.steps, block.step_norm, state, weights, span.keep_states)
+        else:
+            x, last = block.neurons.into(
+                x, span.steps, block.step_norm, block.synapse, state, span.keep_states, weights, block.base
+            )
+        after.append(last)
+    return x, after
+
+
+def _as_a_whole(x: Tensor, blocks: Sequence[Block], span: Span) -> Tensor | None:
+    """Run all blocks by one kernel, if there is one: nobody looks in between, and batch norm is folded."""
+    layers = [block.neurons for block in blocks]
+    synapses = [block.synapse for block in blocks if block.synapse is not None]
+    spiking = [layer for layer in layers if isinstance(layer, Spiking) and layer.watcher is None]
+    is_folded = all(block.step_norm is None for block in blocks)
+    if not is_folded or len(spiking) < len(blocks) or len(synapses) < len(blocks):
+        return None
+    base = blocks[1].base if len(blocks) > 1 else None
+    scan = Scan(span.steps, spiking[0].neuron, weights=span.weights)
+    return dispatch.scan_chain(x, scan, synapses, base, spiking[0].engine)
 
 
 @contextlib.contextmanager

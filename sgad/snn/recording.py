@@ -1,15 +1,14 @@
 """Watch single neurons: membrane potentials and spikes of every layer through time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from sgad.snn.kernels.torch_scan import normalise
-from sgad.snn.layers import Spiking, use_engine
-from sgad.snn.neurons import lif_step
+from sgad.snn.layers import Spiking
+from sgad.snn.neurons import Neuron
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,20 @@ class Trace:
         return float(self.spikes.mean())
 
 
+@dataclass(frozen=True)
+class _Recorder:
+    name: str
+    traces: dict[str, Trace]
+
+    def see_spiking(self, neuron: Neuron, steps: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+        stepped = [(h.flatten(1), s.flatten(1)) for h, s, _ in steps]
+        potentials, spikes = zip(*stepped, strict=True)
+        self.traces[self.name] = Trace(torch.stack(potentials), torch.stack(spikes))
+
+    def see_analog(self, values: Tensor) -> None:
+        """Analog units have no potentials."""
+
+
 @contextmanager
 def record_traces(module: nn.Module) -> Iterator[dict[str, Trace]]:
     """Yield a dictionary that passes in this block fill: layer name to its trace, the last pass's if there are several.
@@ -32,33 +45,11 @@ def record_traces(module: nn.Module) -> Iterator[dict[str, Trace]]:
     The neurons are stepped once more by their definition (`lif_step`), so watch a few images, not thousands.
     """
     traces: dict[str, Trace] = {}
-    parts = ((name, part) for name, part in module.named_modules() if isinstance(part, Spiking))
-    layers = {name: part for name, part in parts if part.neuron.kind == "lif"}
-    handles = [layer.register_forward_pre_hook(_observer(name, traces)) for name, layer in layers.items()]
+    layers = {name: part for name, part in module.named_modules() if isinstance(part, Spiking)}
+    for name, layer in layers.items():
+        layer.watcher = _Recorder(name, traces)
     try:
-        # The other kernels fuse layers and would pass the hooks by.
-        with use_engine(module, "torch"):
-            yield traces
+        yield traces
     finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _observer(name: str, traces: dict[str, Trace]) -> Callable[..., None]:
-    @torch.no_grad()
-    def observe(layer: Spiking, arguments: tuple[object, ...]) -> None:
-        x, steps, norm, state = (*arguments, None, None)[:4]
-        assert isinstance(x, Tensor)
-        assert isinstance(steps, int)
-        images = x[:, :, None, None, :] if x.ndim == 3 else x
-        currents = (images if norm is None else normalise(images, norm.norm())[0]).flatten(2)  # type: ignore[attr-defined]
-        v = torch.zeros_like(currents[0]) if state is None else state.reshape(currents[0].shape)  # type: ignore[attr-defined]
-        potentials, spikes = [], []
-        for step in range(steps):
-            x_t = currents[step if len(currents) > 1 else 0]
-            potentials.append(v + (x_t - v) / layer.neuron.tau)
-            s, v = lif_step(x_t, v, layer.neuron)
-            spikes.append(s)
-        traces[name] = Trace(torch.stack(potentials), torch.stack(spikes))
-
-    return observe
+        for layer in layers.values():
+            layer.watcher = None

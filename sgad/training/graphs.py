@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sgad.config.run import RunConfig
 from sgad.snn.batch_norm import forget_statistics
-from sgad.snn.kernels import resolve_engine
+from sgad.snn.kernels.dispatch import resolve_engine
 from sgad.training.step import UpdateResult
 
 #: Pairs that run kernel by kernel before one is recorded: optimisers and libraries allocate in them.

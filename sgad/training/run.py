@@ -30,7 +30,7 @@ from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, Session, read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.batch_norm import statistics_frozen
-from sgad.snn.kernels import engine_name
+from sgad.snn.kernels.dispatch import engine_name
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import Origin, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.history import FILES as HISTORIES

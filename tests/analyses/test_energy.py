@@ -133,7 +133,7 @@ def test_neurons_stepped_by_hand_count_their_spikes() -> None:
         def forward(self, z: Tensor) -> Tensor:
             v, out = torch.zeros(len(z), 64), torch.zeros(len(z), 3)
             for _ in range(4):
-                spikes, v = lif_step(self.inputs(z), v, Neuron("lif", 2.0, 0.1, "arctan", 2.0))
+                spikes, v = lif_step(self.inputs(z), v, Neuron(2.0, 0.1, "arctan", 2.0))
                 self.spikes.append(spikes)
                 image = self.conv(spikes.unflatten(1, (1, 8, 8)))
                 out = out + self.pooled(functional.avg_pool2d(image.relu(), 2).flatten(1))
@@ -153,7 +153,7 @@ def test_a_pooling_behind_our_neurons_counts_each_spike() -> None:
     class Pooled(nn.Module):
         def __init__(self, pool: int) -> None:
             super().__init__()
-            self.neurons = Spiking(Neuron("lif", 2.0, 0.1, "arctan", 2.0), pool=pool)
+            self.neurons = Spiking(Neuron(2.0, 0.1, "arctan", 2.0), pool=pool)
             self.out, self.pool = nn.Linear(9, 2, bias=False), nn.AvgPool2d(2 // pool)
 
         def forward(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from sgad.analyses.energy.operations import Operations
 from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.generators import BASE_CHANNELS, Generated, Generator
 from sgad.snn.activity import neuron_rates
+from sgad.snn.analog import Analog
 from sgad.snn.encoders import encode
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
@@ -70,7 +71,7 @@ def _dense(layer: Layer, shape: tuple[int, ...], pool: int) -> float:
 
 
 def is_analog(module: nn.Module) -> bool:
-    return module.neuron.kind == "leaky_relu"
+    return any(isinstance(part, Analog) for part in module.children())
 
 
 def generator_operations(generator: nn.Module, z: Tensor) -> list[Operations]:
@@ -79,17 +80,19 @@ def generator_operations(generator: nn.Module, z: Tensor) -> list[Operations]:
     rates = neuron_rates(generator)
     steps = generator.steps
     layers = [input_layer("linear1", generator.linear1, encode(z, generator.encoder, steps))]
-    for index in range(1, generator.num_layers + 1):
-        layer = generator.linear2 if index == 1 else generator.deconv(index - 1)
-        values = rates[f"neurons{index}"].flatten(1)
-        if index == 2:
-            values = values.unflatten(1, (BASE_CHANNELS, *generator.base))
-        elif index > 2:
+    names = {part: name for name, part in generator.named_children()}
+    height, width = generator.base
+    for index, block in enumerate(generator.blocks()):
+        assert block.synapse is not None
+        values = rates[names[block.neurons]].flatten(1)
+        if block.base is not None:
+            values = values.unflatten(1, (BASE_CHANNELS, *block.base))
+        elif index > 0:
             # Layers keep (H, W, C), as one axis where no batch norm is left to need the channels.
-            height, width = (size * 2 ** (index - 2) for size in generator.base)
+            height, width = 2 * height, 2 * width
             values = values.unflatten(1, (height, width, -1)).permute(0, 3, 1, 2)
-        name = "linear2" if index == 1 else f"deconv{index - 1}"
-        layers.append(_behind_neurons(name, layer, values, steps, 1, is_analog=is_analog(generator)))
+        name = names[block.synapse]
+        layers.append(_behind_neurons(name, block.synapse, values, steps, 1, is_analog=is_analog(generator)))
     return [*layers, *scoring_operations(generator)]
 
 
@@ -100,10 +103,10 @@ def critic_operations(critic: nn.Module, made: Generated) -> list[Operations]:
     if isinstance(critic, SganDiscriminator):
         return _sgan_operations(critic, frames, rates)
     assert isinstance(critic, Discriminator)
-    steps = len(frames) if critic.is_analog or len(frames) > 1 else critic.steps
+    steps = len(frames) if is_analog(critic) or len(frames) > 1 else critic.steps
 
     def behind(name: str, layer: Layer, values: Tensor, pool: int) -> Operations:
-        return _behind_neurons(name, layer, values, steps, pool, is_analog=critic.is_analog)
+        return _behind_neurons(name, layer, values, steps, pool, is_analog=is_analog(critic))
 
     return [
         input_layer("conv1", critic.conv1, frames),

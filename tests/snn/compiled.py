@@ -15,7 +15,8 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from sgad.snn.kernels import Norm, Scan, triton_loops, triton_scan
+from sgad.snn.kernels import triton_loops, triton_scan
+from sgad.snn.kernels.interface import Norm, Scan
 from sgad.snn.neurons import Neuron
 
 #: Compute capability 9.0, 32 threads a warp.

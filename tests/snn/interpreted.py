@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 from triton.runtime import interpreter
 
-from sgad.snn.kernels import Norm, Scan, scan_layer, triton_scan
-from sgad.snn.neurons import Neuron, readout_weights
+from sgad.snn.kernels import triton_scan
+from sgad.snn.kernels.dispatch import scan_layer
+from sgad.snn.kernels.interface import Norm, Scan
+from sgad.snn.neurons import Integrator, Neuron
 
 NEURONS = (
     Neuron(),
@@ -84,7 +86,7 @@ def outcome(case: Case, seed: int, kernel: str) -> dict[str, Tensor]:
     if case.norm != "none":
         moments = [torch.rand(channels, generator=random, dtype=torch.float64).to(case.dtype) + 0.1 for _ in range(2)]
         norm = Norm(leaves["weight"], leaves["bias"], *(moments if case.norm == "fixed" else ()))
-    weights = tuple(readout_weights(case.steps, 3.0)) if case.weighted else None
+    weights = Integrator(3.0).weights(case.steps) if case.weighted else None
     scan = Scan(case.steps, case.neuron, case.pool, weights, keep_state=case.stateful)
     run = triton_scan.scan_layer if kernel == "triton" else lambda *given: scan_layer(*given, "torch")
     result = run(leaves["x"], norm, leaves.get("state"), scan)

@@ -5,7 +5,8 @@ import torch
 
 from sgad.config.run import RunConfig
 from sgad.models.registry import build_discriminator, build_generator
-from sgad.snn.kernels import Norm, Scan, scan_layer
+from sgad.snn.kernels.dispatch import scan_layer
+from sgad.snn.kernels.interface import Norm, Scan
 from sgad.snn.neurons import Neuron
 from sgad.training.optimisers import build_optimisers
 from sgad.training.step import update_pair

@@ -7,8 +7,9 @@ import torch
 
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
-from sgad.snn.kernels import Norm, Scan, engine_name, resolve_engine, scan_layer
-from sgad.snn.neurons import Neuron, leaky_step, lif_step, readout_weights
+from sgad.snn.kernels.dispatch import engine_name, resolve_engine, scan_layer
+from sgad.snn.kernels.interface import Norm, Scan
+from sgad.snn.neurons import Integrator, Neuron, leaky_step, lif_step
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:numba")
 KERNELS = ["torch", "numba"]
@@ -44,7 +45,7 @@ def compare(
     kernel, shape, steps, *, pool=1, normed=True, weighted=False, stateful=False, running=False, neuron=None, seed=0
 ):
     neuron = neuron or Neuron()
-    scan = Scan(steps, neuron, pool, tuple(readout_weights(steps, 3.0)) if weighted else None, keep_state=True)
+    scan = Scan(steps, neuron, pool, Integrator(3.0).weights(steps) if weighted else None, keep_state=True)
     channels = shape[-1]
     leaves = {"x": sample(shape, seed).requires_grad_()}
     norm = None
@@ -193,7 +194,7 @@ def test_the_integrators_last_potential_is_a_weighted_sum():
         x, m = sample((steps, 4)), torch.zeros(4, dtype=torch.float64)
         for current in x:
             m = leaky_step(current, m, tau)
-        weighted = torch.tensor(readout_weights(steps, tau), dtype=torch.float64) @ x
+        weighted = torch.tensor(Integrator(tau).weights(steps), dtype=torch.float64) @ x
         assert torch.allclose(m, weighted, rtol=1e-12)
 
 

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from sgad.snn.batch_norm import StepBatchNorm
-from sgad.snn.convolutions import convolve, upconvolve
-from sgad.snn.kernels import Scan, is_periodic
+from sgad.snn.kernels.dispatch import convolve, scan_into, upconvolve
+from sgad.snn.kernels.interface import Scan
 from sgad.snn.kernels.periodic_loops import divisors
 from sgad.snn.kernels.sparse import DENSE, is_sparse
 from sgad.snn.kernels.sparse_loops import LANES
@@ -70,13 +70,26 @@ def test_a_tie_at_the_threshold_repeats_as_it_should():
     assert out[:, 0].t().tolist() == [[0, 1, 0, 1, 0, 1], [0] * 6, [1] * 6, [0] * 6]
 
 
-def test_when_spikes_repeat():
-    constant, moving = torch.zeros(1, 2, 1, 1, 3), torch.zeros(4, 2, 1, 1, 3)
-    assert is_periodic(constant, Scan(4, Neuron()), "numba")
-    assert not is_periodic(constant, Scan(256, Neuron()), "numba")
-    assert not is_periodic(constant, Scan(4, Neuron(), keep_state=True), "numba")
-    assert not is_periodic(constant, Scan(4, Neuron()), "torch")
-    assert not is_periodic(moving, Scan(4, Neuron()), "numba")
+@pytest.mark.parametrize(
+    ("steps_of_x", "scan", "engine", "expected"),
+    [
+        (1, Scan(4, Neuron()), "numba", True),
+        (1, Scan(255, Neuron()), "numba", True),
+        (1, Scan(256, Neuron()), "numba", False),
+        (1, Scan(4, Neuron(), keep_state=True), "numba", False),
+        (1, Scan(4, Neuron(), weights=(0.25,) * 4), "numba", False),
+        (1, Scan(4, Neuron()), "torch", False),
+        (4, Scan(4, Neuron()), "numba", False),
+    ],
+)
+def test_when_spikes_repeat(steps_of_x, scan, engine, expected):
+    fed = scan_into(torch.zeros(steps_of_x, 2, 3), None, None, scan, nn.Linear(3, 4), engine)
+    assert (fed is not None) == expected
+
+
+def test_potentials_that_are_not_zero_do_not_repeat():
+    x, state = torch.zeros(1, 2, 3), torch.ones(2, 3)
+    assert scan_into(x, None, state, Scan(4, Neuron()), nn.Linear(3, 4), "numba") is None
 
 
 def test_divisors():
@@ -95,7 +108,7 @@ def test_a_transposed_convolution_of_few_spikes(channels_first, outputs, share):
     x = spikes.permute(0, 1, 4, 2, 3).contiguous().permute(0, 1, 3, 4, 2) if channels_first else spikes
     x.requires_grad_()
     layer = nn.ConvTranspose2d(40, outputs, 4, 2, 1).double()
-    assert is_sparse(x, outputs, "numba")
+    assert is_sparse(x, outputs)
     expected = functional.conv_transpose2d(x.flatten(0, 1).permute(0, 3, 1, 2), layer.weight, layer.bias, 2, 1)
     expected = expected.permute(0, 2, 3, 1).unflatten(0, (2, 3))
     ours = upconvolve(x, layer, engine="numba")
@@ -105,14 +118,13 @@ def test_a_transposed_convolution_of_few_spikes(channels_first, outputs, share):
 
 
 def test_many_spikes_take_the_dense_way():
-    assert not is_sparse(torch.ones(2, 3, 3, 4), 64, "numba")
-    assert not is_sparse((torch.arange(100) < 100 * DENSE).float().reshape(1, 10, 1, 10), 64, "numba")
-    assert not is_sparse(torch.zeros(2, 3, 3, 4), 64, "torch")
+    assert not is_sparse(torch.ones(2, 3, 3, 4), 64)
+    assert not is_sparse((torch.arange(100) < 100 * DENSE).float().reshape(1, 10, 1, 10), 64)
 
 
 def test_channels_that_do_not_fill_whole_lanes_take_the_dense_way():
-    assert is_sparse(torch.zeros(2, 3, 3, 4), LANES, "numba")
-    assert not is_sparse(torch.zeros(2, 3, 3, 4), LANES + 1, "numba")
+    assert is_sparse(torch.zeros(2, 3, 3, 4), LANES)
+    assert not is_sparse(torch.zeros(2, 3, 3, 4), LANES + 1)
     x, layer = (torch.rand(2, 3, 4, 5, 8) < 0.1).double(), nn.ConvTranspose2d(8, LANES + 1, 4, 2, 1).double()
     expected = functional.conv_transpose2d(x.flatten(0, 1).permute(0, 3, 1, 2), layer.weight, layer.bias, 2, 1)
     ours = upconvolve(x, layer, engine="numba")

@@ -8,7 +8,7 @@ from sgad.config.run import RunConfig
 from sgad.models.registry import build_generator, fold_batch_norm
 from sgad.snn.activity import record_activity
 from sgad.snn.batch_norm import StepBatchNorm
-from sgad.snn.kernels import Scan
+from sgad.snn.kernels.interface import Scan
 from sgad.snn.kernels.periodic_loops import TILE
 from sgad.snn.kernels.spike_lists import DENSE, sample_pixels
 from sgad.snn.layers import use_engine

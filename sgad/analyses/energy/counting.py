@@ -19,9 +19,10 @@ from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from sgad.analyses.energy.operations import Operations
-from sgad.snn.activity import record_activity
-from sgad.snn.convolutions import narrow_upconvolution
-from sgad.snn.layers import Spiking, use_engine
+from sgad.snn.activity import Activity, record_activity
+from sgad.snn.analog import Analog
+from sgad.snn.kernels.dispatch import narrow_upconvolution
+from sgad.snn.layers import Neurons, use_engine
 
 #: Functions that only move values about: what is known of their input is known of their output.
 _MOVES = frozenset(
@@ -101,7 +102,7 @@ def count_operations(module: nn.Module, besides: Collection[str] = ()) -> Iterat
     """
     counts = Counts({}, set())
     mode = _Counting(module, besides, counts)
-    layers = [part for part in module.modules() if isinstance(part, Spiking)]
+    layers = [part for part in module.modules() if isinstance(part, Neurons)]
     handles = [layer.register_forward_hook(mode.see_spikes) for layer in layers]
     try:
         with parametrize.cached(), use_engine(module, "torch"), record_activity(module, keep_rates=True):
@@ -149,14 +150,14 @@ class _Counting(TorchFunctionMode):
 
     def see_spikes(self, layer: nn.Module, arguments: tuple[Any, ...], output: tuple[Tensor, Tensor | None]) -> None:
         """Note what a layer of neurons gave out (a forward hook)."""
-        assert isinstance(layer, Spiking)
-        assert layer.activity is not None
         spikes, steps = output[0], arguments[1]
-        if layer.neuron.kind == "leaky_relu":
+        if isinstance(layer, Analog):
             self._know(spikes, _Analog())
             return
+        assert isinstance(layer, Neurons)
+        assert isinstance(layer.watcher, Activity)
         # Whole numbers, which the mean over time has rounded.
-        numbers = (layer.activity.rates[-1].double() * steps).round()
+        numbers = (layer.watcher.rates[-1].double() * steps).round()
         if layer.pool > 1:
             moved = numbers.movedim(-1, 1)
             numbers = functional.avg_pool2d(moved, layer.pool, divisor_override=1).movedim(1, -1)
@@ -243,7 +244,7 @@ def _connections(
         else:
             outputs = func(one, ones, None, *positional, **options)
         (connections,) = torch.autograd.grad(outputs.sum(), one)
-    return connections[0]  # type: ignore[no-any-return]
+    return connections[0]
 
 
 def _weights(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -253,6 +254,6 @@ def _weights(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
             continue
         names = [name for name, _ in part.named_parameters(recurse=False)]
         if parametrize.is_parametrized(part):
-            names += list(part.parametrizations)  # type: ignore[arg-type]
+            names += list(part.parametrizations)
         for name in names:
             yield (f"{prefix}.{name}" if prefix else name), getattr(part, name)

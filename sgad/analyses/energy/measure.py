@@ -12,7 +12,7 @@ from sgad.analyses.toolbox.subject import Subject
 from sgad.errors import InputError
 from sgad.models.generators import Generated, SgadGenerator
 from sgad.snn.activity import neuron_rates
-from sgad.snn.layers import Spiking
+from sgad.snn.analog import Analog
 from sgad.training.step import shown_to_critic
 
 IMAGES = 64
@@ -76,9 +76,7 @@ def _why_no_sum(module: nn.Module, counts: Counts, besides: tuple[str, ...]) -> 
 
 def _rates(network: str, module: nn.Module) -> list[Finding]:
     """Firing rates of the spiking layers; analog units have none."""
-    analog = {
-        name for name, part in module.named_modules() if isinstance(part, Spiking) and part.neuron.kind == "leaky_relu"
-    }
+    analog = {name for name, part in module.named_modules() if isinstance(part, Analog)}
     return [
         Finding(
             quantity="firing_rate",

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from sgad.snn.neurons import Neuron
+
+#: What neurons feed.
+Synapse = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,24 @@ class ScanResult:
     """
 
     spikes: Tensor
+    state: Tensor | None
+    mean: Tensor | None = None
+    var: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What a synapse makes of a layer's spikes.
+
+    Attributes
+    ----------
+    currents
+        (T, B, ...), channels last, or (1, B, ...) if weighted over time.
+    state, mean, var
+        As in `ScanResult`.
+    """
+
+    currents: Tensor
     state: Tensor | None
     mean: Tensor | None = None
     var: Tensor | None = None

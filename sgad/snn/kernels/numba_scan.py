@@ -261,7 +261,7 @@ def _norm_backward(gradient: Tensor, x: Tensor, mean: Any, by_gradient: Any, by_
 
 
 def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan) -> ScanResult:
-    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.scan_layer`."""
+    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.dispatch.scan_layer`."""
     weight, bias = (None, None) if norm is None else (norm.weight, norm.bias)
     out, last, mean, var = _Layer.apply(x.contiguous(), weight, bias, state, norm, scan)
     return ScanResult(out, last, mean, var)

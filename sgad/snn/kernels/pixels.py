@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sgad.snn import narrow
+from sgad.snn.kernels import narrow
 from sgad.snn.kernels import numba_scan as scans
 from sgad.snn.kernels.interface import Norm, Scan
 

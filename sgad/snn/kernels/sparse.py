@@ -57,10 +57,10 @@ def _list(spikes: Tensor, channels_first: bool) -> tuple[Any, Any]:
     return counts, listed
 
 
-def is_sparse(spikes: Tensor, outputs: int, engine: str) -> bool:
-    """Return whether `sparse_upconvolution` to `outputs` channels is possible, and the faster way for these spikes."""
+def is_sparse(spikes: Tensor, outputs: int) -> bool:
+    """Whether `sparse_upconvolution` to `outputs` channels is possible, and the faster way for these spikes."""
     fits = spikes.shape[-1] < 2**16 and outputs % loops.LANES == 0
-    return engine == "numba" and fits and bool(spikes.count_nonzero() < DENSE * spikes.numel())
+    return fits and bool(spikes.count_nonzero() < DENSE * spikes.numel())
 
 
 def sparse_upconvolution(spikes: Tensor, weight: Tensor, bias: Tensor, *, channels_first: bool) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sgad.snn.kernels.interface import Norm, Scan, ScanResult
-from sgad.snn.neurons import lif_step
+from sgad.snn.neurons import lif_steps
 
 
 def normalise(x: Tensor, norm: Norm) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -28,14 +28,13 @@ def average_pool(spikes: Tensor, pool: int) -> Tensor:
 
 
 def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan) -> ScanResult:
-    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.scan_layer`."""
+    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.dispatch.scan_layer`."""
     y, mean, var = (x, None, None) if norm is None else normalise(x, norm)
-    v = torch.zeros_like(y[0]) if state is None else state
     frames: list[Tensor] = []
-    for step in range(scan.steps):
-        s, v = lif_step(y[step if len(y) > 1 else 0], v, scan.neuron)
-        if scan.weights is not None:
-            s = s * scan.weights[step]
+    v = state
+    for step, (_, spikes, potentials) in enumerate(lif_steps(y, scan.steps, scan.neuron, state)):
+        v = potentials
+        s = spikes if scan.weights is None else spikes * scan.weights[step]
         s = average_pool(s, scan.pool)
         if scan.weights is not None and frames:
             frames[0] = frames[0] + s

@@ -227,7 +227,7 @@ def _weights(x: Tensor, scan: Scan) -> Tensor:
 
 
 def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan) -> ScanResult:
-    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.scan_layer`."""
+    """Run one layer of neurons over a sequence; see `sgad.snn.kernels.dispatch.scan_layer`."""
     weight, bias = (None, None) if norm is None else (norm.weight, norm.bias)
     v0 = None if state is None else state.contiguous()
     spikes, last, mean, var = _Layer.apply(x.contiguous(), weight, bias, v0, norm, scan)
