@@ -17,6 +17,11 @@ include: "workflow/rules/analyses.smk"
 include: "workflow/rules/reporting.smk"
 
 
+if workflow.is_main_process:
+    for line in long_runs():
+        print(f"sgad: {line}", file=sys.stderr)
+
+
 rule all:
     default_target: True
     input:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sgad.config.compose import resolve_run
-from sgad.config.cost import num_steps
+from sgad.config.cost import checkpoints_mb, num_steps
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, RunFailure
@@ -118,11 +118,12 @@ def _shape_and_length(config: RunConfig, data: Path) -> tuple[tuple[int, ...], i
 def _disk_mb(experiment: ExperimentConfig, shape: tuple[int, ...], config: RunConfig) -> float:
     channels, height, width = shape
     images = experiment.num_samples * channels * height * width * (config.time_steps if channels == 2 else 1) / 1e6
-    return images + weights_mb(config, shape) + SMALL_FILES_MB
+    weights = weights_mb(config, shape)
+    return images + weights + checkpoints_mb(config, weights) + SMALL_FILES_MB
 
 
 def weights_mb(config: RunConfig, shape: tuple[int, ...]) -> float:
-    """Return the size of both networks in MB; a checkpoint holds up to four times as much."""
+    """Size of both networks in MB."""
     from sgad.models.registry import build_discriminator, build_generator
 
     modules = (build_generator(config, shape), build_discriminator(config, shape))

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sgad.runs.finished import FOLDER as FINISHED
-from tests.test_workflow import EXPERIMENT, Workplace, new_workplace
+from tests.test_workflow import BROKEN, EXPERIMENT, Workplace, new_workplace
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -97,3 +98,34 @@ def wait_for(condition: object, what: str) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.05)
+
+
+def test_a_job_on_a_node_leaves_further_attempts_to_the_workflow(copied: Workplace) -> None:
+    """What an executor starts on a node is a second Snakemake: it runs a broken training once."""
+    (copied.folder / "broken_part.py").write_text(BROKEN)
+    path = copied.folder / "configs/models/swgan.yaml"
+    model = yaml.safe_load(path.read_text())
+    model["defaults"]["generator"] = "broken_part:Broken"
+    path.write_text(yaml.safe_dump(model))
+    job = "train:dataset=digits,model=swgan,variant=tiny,seed=0"
+    words = ["--target-jobs", job, "--allowed-rules", "train", "--mode", "remote", "--cores", "1", "--attempt", "1"]
+    words += [
+        "--force",
+        "--nolock",
+        "--ignore-incomplete",
+        "--retries",
+        "0",
+        "--no-hooks",
+        "--config",
+        "experiment=tiny",
+    ]
+    ended = copied.snakemake(*words, check=False)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert (copied.folder / LOG).read_text().count("this part is broken") == 1
+
+
+@pytest.mark.parametrize(("minutes", "jobs"), [(5, 2), (1440, 0)])
+def test_a_run_longer_than_a_job_is_said_before_anything_starts(copied: Workplace, minutes: int, jobs: int) -> None:
+    ended = copied.snakemake("-n", "--config", "experiment=tiny", f"max_minutes={minutes}")
+    said = f"takes up to 0 hours a run; where a job ends after {minutes / 60:g} hours (--config max_minutes={minutes})"
+    assert (f"sgad: digits/swgan/tiny {said} that is {jobs} jobs" in ended.stderr) is (jobs > 1)

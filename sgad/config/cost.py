@@ -4,6 +4,7 @@
 writes a checkpoint and goes on with twice as much.
 """
 
+import math
 from collections.abc import Sequence
 
 from sgad.config.run import RunConfig
@@ -15,6 +16,8 @@ SECONDS_CPU, SECONDS_GPU = 5e-3, 2e-4
 ACTIVATIONS_MB = 1.0
 #: torch, the libraries and the data that are looked at.
 PROCESS_MB = 1500.0
+#: Host memory of a process that uses a GPU: driver, CUDA context, loaded kernels, pinned buffers. A bound, not measured here.
+CUDA_MB = 4000.0
 SHORTEST_MINUTES = 10
 
 
@@ -46,7 +49,25 @@ def estimated_minutes(config: RunConfig, shape: Sequence[int], num_images: int, 
     return SHORTEST_MINUTES + round(seconds * config.critic_steps / 60)
 
 
-def estimated_mb(config: RunConfig, shape: Sequence[int]) -> int:
-    """Return the memory in MB (10^6 bytes) that the run should not exceed; shape is (C, H, W)."""
+def num_attempts(minutes: int, max_minutes: int, retries: int) -> int:
+    """Starts that a run of `minutes` may have where a job ends after `max_minutes`: those it needs and `retries` more."""
+    return max(math.ceil(minutes / max_minutes), 1) + retries
+
+
+def estimated_mb(config: RunConfig, shape: Sequence[int], on_gpu: bool = False) -> int:
+    """Host memory in MB (10^6 bytes) that the run should not exceed; shape is (C, H, W)."""
+    if on_gpu:
+        # Activations are in the memory of the device.
+        return round(PROCESS_MB + CUDA_MB)
     share = 0.4 if config.memory == "low" else 1.0
     return round(PROCESS_MB + share * ACTIVATIONS_MB * _volume(config, shape))
+
+
+def checkpoints_mb(config: RunConfig, weights_mb: float) -> float:
+    """Disk in MB that a run's checkpoints take while it trains, of networks of `weights_mb` together.
+
+    A checkpoint holds the weights, the optimisers' state (Adam: two numbers a weight, RMSprop: one) and the moving
+    average if there is one. The new one is written before the oldest is removed.
+    """
+    copies = 1 + (2 if config.optimizer == "adam" else 1) + (1 if config.ema_decay > 0 else 0)
+    return (config.keep_checkpoints + 1) * copies * weights_mb

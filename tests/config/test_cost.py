@@ -2,7 +2,15 @@
 
 import pytest
 
-from sgad.config.cost import SHORTEST_MINUTES, estimated_mb, estimated_minutes, num_steps
+from sgad.config.cost import (
+    CUDA_MB,
+    SHORTEST_MINUTES,
+    checkpoints_mb,
+    estimated_mb,
+    estimated_minutes,
+    num_attempts,
+    num_steps,
+)
 from sgad.config.run import RunConfig
 
 GREY, COLOUR = (1, 28, 28), (3, 64, 64)
@@ -41,3 +49,17 @@ def test_the_paper_s_colour_run_fits_a_common_gpu_and_a_day() -> None:
     celeba = run(dataset="celeba", time_steps=16, batch_size=64, epochs=1)
     assert estimated_mb(celeba, COLOUR) < 16_000
     assert estimated_minutes(celeba, COLOUR, 162_770, True) < 24 * 60
+
+
+@pytest.mark.parametrize(("minutes", "attempts"), [(10, 3), (1440, 3), (1441, 4), (4500, 6)])
+def test_a_run_longer_than_a_job_gets_the_attempts_that_it_needs(minutes: int, attempts: int) -> None:
+    assert num_attempts(minutes, max_minutes=1440, retries=2) == attempts
+
+
+def test_a_gpu_job_s_host_memory_is_the_process_and_cuda_s_not_the_activations() -> None:
+    assert estimated_mb(run(), COLOUR, on_gpu=True) == estimated_mb(run(), GREY, on_gpu=True) >= CUDA_MB + 1000
+
+
+def test_disk_holds_every_checkpoint_and_the_one_that_is_being_written() -> None:
+    assert checkpoints_mb(run(optimizer="rmsprop", ema_decay=0.0, keep_checkpoints=2), 10.0) == 3 * 2 * 10.0
+    assert checkpoints_mb(run(optimizer="adam", ema_decay=0.9, keep_checkpoints=1), 10.0) == 2 * 4 * 10.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from sgad.config.compose import check_runs, resolve_run
-from sgad.config.cost import estimated_mb, estimated_minutes
+from sgad.config.cost import estimated_mb, estimated_minutes, num_attempts
 from sgad.config.experiment import RunKey, load_experiment
 from sgad.data.description import load_description
 from sgad.errors import SgadError, nearest
@@ -52,7 +52,7 @@ NEEDS_AUTOENCODER = any(name.endswith("fad_own") for name in EXPERIMENT.measures
 
 _gpu_limit = workflow.global_resources.get("gpu")
 DEVICE = str(SETTINGS["device"]) or ("cpu" if _gpu_limit is not None and _gpu_limit.value == 0 else "auto")
-RETRIES = int(SETTINGS["retries"])
+RETRIES, MAX_MINUTES = int(SETTINGS["retries"]), int(SETTINGS["max_minutes"])
 
 # Shell lines say `sgad`; this makes it the one beside the Python that runs Snakemake, on cluster nodes, too.
 # Where a stage is worth watching, its descriptor 3 is the terminal: progress goes there and to the log.
@@ -95,19 +95,58 @@ def run_cost(dataset, model, variant):
     shape = description.shape or (3, 64, 64)
     num_images = (description.counts or {"train": 200_000})["train"]
     minutes = estimated_minutes(config_of_seed_0, shape, num_images, DEVICE != "cpu")
-    return minutes, estimated_mb(config_of_seed_0, shape)
+    return minutes, estimated_mb(config_of_seed_0, shape, DEVICE != "cpu")
 
 
 def run_minutes(wildcards, attempt):
-    """Return the time limit of a training, doubled at each attempt; one that hits it is resumed."""
+    """Time limit of a training, doubled at each attempt; one that hits it is resumed."""
     minutes, _ = run_cost(wildcards.dataset, wildcards.model, wildcards.variant)
-    return min(minutes * 2 ** (attempt - 1), int(SETTINGS["max_minutes"]))
+    return min(minutes * 2 ** (attempt - 1), MAX_MINUTES)
 
 
 def run_mb(wildcards, attempt):
-    """Return the memory of a training, doubled at each attempt."""
+    """Memory of a training, doubled at each attempt that the run's length does not explain."""
     _, megabytes = run_cost(wildcards.dataset, wildcards.model, wildcards.variant)
-    return megabytes * 2 ** (attempt - 1)
+    return megabytes * 2 ** min(attempt - 1, RETRIES)
+
+
+def run_attempts(dataset, model, variant):
+    """How often a training may be started: as often as its length needs, and RETRIES more."""
+    return num_attempts(run_cost(dataset, model, variant)[0], MAX_MINUTES, RETRIES)
+
+
+def run_kinds():
+    """(dataset, model, variant) of the experiment's runs, each once, in order."""
+    return list(dict.fromkeys(key[:3] for key in RUN_KEYS))
+
+
+def train_retries():
+    """Further attempts of a training.
+
+    Snakemake runs a submitted job in a second Snakemake on the node, which must not try again as well: it would act
+    within the same time and memory, and attempts would multiply.
+    """
+    return max(run_attempts(*kind) for kind in run_kinds()) - 1 if workflow.is_main_process else 0
+
+
+def record_flag(wildcards, attempt):
+    """What lets the last attempt write a crash down as `status: failed` and end well."""
+    is_last = attempt >= run_attempts(wildcards.dataset, wildcards.model, wildcards.variant)
+    return "--record-failure" if is_last else ""
+
+
+def long_runs():
+    """A line for each kind of run that takes longer than a job may, five at most."""
+    hours = MAX_MINUTES / 60
+    long = [kind for kind in run_kinds() if run_cost(*kind)[0] > MAX_MINUTES]
+    for kind in long[:5]:
+        needed = run_attempts(*kind) - RETRIES
+        yield (
+            f"{'/'.join(kind)} takes up to {run_cost(*kind)[0] / 60:.0f} hours a run; where a job ends after {hours:g} hours"
+            f" (--config max_minutes={MAX_MINUTES}) that is {needed} jobs, each going on where the one before it ended"
+        )
+    if len(long) > 5:
+        yield f"so do {len(long) - 5} more kinds of run; `sgad doctor --experiment {EXPERIMENT.name}` measures them"
 
 
 def doubled(amount):

@@ -11,16 +11,15 @@ rule train:
         generator=f"{RUN_DIR}/generator.safetensors",
     log:
         "logs/train/{dataset}/{model}/{variant}/seed{seed}.log",
-    retries: RETRIES
+    retries: train_retries()
     threads: int(SETTINGS["threads"])
     resources:
         gpu=0 if DEVICE == "cpu" else 1,
         mem_mb=run_mb,
         runtime=run_minutes,
         device=DEVICE,
-        # The last attempt writes a crash down as `status: failed` and ends well, so that one bad run
-        # does not keep the others from the tables. An interrupted one still fails, and is resumed.
-        if_it_fails=lambda wildcards, attempt: ("--record-failure" if attempt > RETRIES else ""),
+        # A crash that is written down does not keep the other runs from the tables. An interrupted one still fails, and is resumed.
+        if_it_fails=record_flag,
     params:
         # A changed value in any configuration file trains again exactly the runs whose hash it changes.
         config=config_hash,
