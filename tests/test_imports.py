@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"errors", "names", "_version"}
+BASE = {"errors", "names", "_version", "catalogue"}
 RECORDS = BASE | {"config", "machine", "runs"}
 NETWORKS = RECORDS | {"data", "images", "snn", "models"}
 #: Part of the package -> the other parts that its modules may import.
@@ -17,6 +17,7 @@ ALLOWED = {
     "_version": set(),
     "errors": set(),
     "names": {"errors"},
+    "catalogue": {"errors"},
     "config": BASE,
     "machine": BASE,
     "runs": BASE | {"config", "machine"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "training": NETWORKS,
     "sampling": NETWORKS | {"training"},
     "measures": RECORDS | {"data", "images"},
-    "analyses": NETWORKS | {"training", "sampling", "measures"},
+    "analyses": NETWORKS | {"training", "sampling", "measures", "store", "display"},
     "store": RECORDS,
     "display": RECORDS | {"store"},
     "reporting": RECORDS | {"store", "display"},
@@ -39,6 +40,7 @@ TOP = {"cli", "doctor", "__main__"}
 FORBIDDEN = {
     "errors": {"numpy", "torch", "pydantic", "pandas"},
     "names": {"numpy", "torch", "pydantic", "pandas"},
+    "catalogue": {"numpy", "torch", "pydantic", "pandas", "yaml"},
     "config": {"numpy", "torch", "pandas"},
     "machine": {"pandas", "matplotlib"},
     "runs": {"torch", "pandas", "matplotlib"},
@@ -175,6 +177,10 @@ def loaded_after(statement: str, repository: Path) -> set[str]:
         ("import sgad", {"numpy", "pydantic", "click", "yaml", "torch"}),
         ("import sgad.cli", {"numpy", "pydantic", "pandas", "torch"}),
         ("import sgad.config.experiment, sgad.config.compose", {"numpy", "pandas", "torch"}),
+        (
+            "from sgad.catalogue.lookup import figures, tables; tables(), figures()",
+            {"numpy", "pandas", "torch", "matplotlib", "PIL"},
+        ),
     ],
 )
 def test_light_imports_stay_light(statement: str, absent: set[str], repository: Path) -> None:

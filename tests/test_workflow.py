@@ -10,12 +10,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
-
-from sgad.config.experiment import FigureName
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -293,8 +291,3 @@ def test_analyses_end_in_tables_of_the_report(copied: Workplace) -> None:
     assert {row["analysis"] for row in found if row["status"] == "computed"} == {"energy", "alignment"}
     assert "SYNTHETIC neurons" in (folder / "tables/alignment.md").read_text()
     assert copied.planned() == {}
-
-
-def test_every_figure_has_a_caption_in_snakemakes_report(repository: Path) -> None:
-    text = (repository / "workflow/captions/figures.rst").read_text(encoding="utf-8")
-    assert set(re.findall(r'^  "(\w+)": "', text, re.M)) == set(get_args(FigureName))

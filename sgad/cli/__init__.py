@@ -8,6 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -66,7 +67,14 @@ class _LazyGroup(click.Group):
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="sgad")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
+@click.option(
+    "--plugin",
+    "plugins",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Python file with analyses, tables or figures of your own; may be repeated.  [also: $SGAD_PLUGINS]",
+)
+def cli(debug: bool, plugins: tuple[Path, ...]) -> None:
     """Train, measure and compare spiking generative adversarial networks.
 
     The stages, in order: prepare, train, sample, measure, analyse, collect, tables, figures, report. Each reads files and writes
@@ -74,6 +82,10 @@ def cli(debug: bool) -> None:
 
     Exit codes: 0 done, 1 failed while running, 2 bad input, 130 interrupted (the same command goes on).
     """
+    if plugins:
+        from sgad.catalogue.discovery import add_plugins
+
+        add_plugins(plugins)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

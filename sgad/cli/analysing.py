@@ -10,7 +10,17 @@ _DATA = click.option(
 )
 
 
-@click.command()
+class _WithAnalyses(click.Command):
+    """A command whose help lists the analyses of the catalogue, plugins' among them."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from sgad.catalogue import lookup
+
+        with formatter.section("Analyses"):
+            formatter.write_dl([(key, analysis.question) for key, analysis in lookup.analyses().items()])
+
+
+@click.command(cls=_WithAnalyses)
 @click.argument("folder", type=_FOLDER, metavar="RUN_FOLDER")
 @click.option("--dataset", help="Prepared data set.  [default: the one that the run was trained on]")
 @_DATA
@@ -39,7 +49,7 @@ def analyse(
 ) -> None:
     """Look at the trained run in RUN_FOLDER; write analyses/NAME.csv and pictures into it.
 
-    Analyses: domain_gap, temporal_gap, energy, events, latent_space, alignment (docs/claims.md).
+    The analyses and the questions that they answer are listed below (docs/claims.md).
 
     \b
     Example:

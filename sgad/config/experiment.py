@@ -1,9 +1,11 @@
 """Experiments: which runs, measures, tables and figures belong together."""
 
-from typing import Annotated, Literal, NamedTuple, get_args
+from collections.abc import Callable
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sgad.catalogue import lookup
 from sgad.config.paths import find_config, search_first
 from sgad.config.run import Name, VariantName
 from sgad.config.validation import validated
@@ -11,40 +13,24 @@ from sgad.config.yaml_files import read_yaml
 from sgad.errors import InputError
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-AnalysisName = Literal["domain_gap", "temporal_gap", "energy", "events", "latent_space", "alignment"]
-TableName = Literal[
-    "results",
-    "runs",
-    "effects",
-    "comparisons",
-    "paper",
-    "domain_gap",
-    "temporal_gap",
-    "energy",
-    "events",
-    "latent_space",
-    "alignment",
-]
-FigureName = Literal[
-    "curves",
-    "bars",
-    "samples",
-    "activity",
-    "layers",
-    "health",
-    "evolution",
-    "domain_gap",
-    "pixel_values",
-    "temporal_gap",
-    "time_steps",
-    "energy",
-    "event_rates",
-    "interpolations",
-    "neighbours",
-    "classes",
-    "alignment",
-]
-ANALYSES: tuple[str, ...] = get_args(AnalysisName)
+
+
+def _in_catalogue(known: Callable[[str], object]) -> AfterValidator:
+    """Refuse a key that is not declared. Pydantic reports ValueError alone, together with the field."""
+
+    def check(key: str) -> str:
+        try:
+            known(key)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return key
+
+    return AfterValidator(check)
+
+
+AnalysisName = Annotated[str, _in_catalogue(lookup.analysis_of)]
+TableName = Annotated[str, _in_catalogue(lookup.table_of)]
+FigureName = Annotated[str, _in_catalogue(lookup.figure_of)]
 #: Measures against held-out training images: all that a search may see (`sgad.measures.plan.ON_VALID`).
 VALID_MEASURES = ("fad_val", "fad_eval_val", "cfd_val")
 DEFAULT_MEASURES = ("cfd", "ccs", "kid_classifier", "precision_classifier", "recall_classifier")
@@ -118,8 +104,10 @@ class ExperimentConfig(BaseModel):
 
     @model_validator(mode="after")
     def _has_neurons(self) -> "ExperimentConfig":
-        if ("alignment" in self.analyses) != bool(self.neurons):
-            raise ValueError("analyses: alignment and neurons go together; give the path of responses, or `synthetic`")
+        compared = [key for key in self.analyses if lookup.analysis_of(key).needs_neurons]
+        if bool(compared) != bool(self.neurons):
+            named = ", ".join(compared) or "alignment"
+            raise ValueError(f"analyses: {named} and neurons go together; give the path of responses, or `synthetic`")
         return self
 
     @model_validator(mode="after")

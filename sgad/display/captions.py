@@ -13,31 +13,6 @@ if TYPE_CHECKING:
 
 #: The check for copies of training images.
 NEAREST = "nearest_neighbour"
-FIGURE_TITLES = {
-    "curves": "Training curves, one line a run; panels that reach beyond 20 are logarithmic beyond 1",
-    "bars": (
-        "Measures: points are seeds, bars or (on logarithmic axes) strokes are their means, the dashed line is real training"
-        " images"
-    ),
-    "samples": "Samples, not selected: each model's grid as drawn",
-    "activity": "Firing rates of generator and critic during training, one line a run",
-    "layers": "Firing rates of each layer during training, one line a run",
-    "health": (
-        "Gradient norms, share of potentials where the surrogate derivative exceeds half its peak, and standard deviation"
-        " between images during training, one line a run; panels that reach beyond 20 are logarithmic beyond 1"
-    ),
-    "evolution": "Samples of the first seed during training",
-    "domain_gap": "Domain gap: distance between what the critic is shown, what a person is shown, and the data",
-    "pixel_values": "Pixel values: shares of all values, of what the critic is shown, of what a person is shown, of data",
-    "temporal_gap": "Temporal gap: distance to the data and between neighbouring steps, and the weight of new frames",
-    "time_steps": "Samples through time: a sample a row, from the first step to the last",
-    "energy": "Energy of one image: 4.6 pJ a multiply-accumulate, 0.9 pJ a synaptic operation (Horowitz 2014)",
-    "event_rates": "Events over time: ON and OFF events a frame, generated and real",
-    "interpolations": "Ways between latents: a way a row, along great circles",
-    "neighbours": "Samples (upper row) and their nearest training images (lower row)",
-    "classes": "Classes of samples, as the data set's classifiers see them; the line is the training set",
-    "alignment": "Alignment of each layer with neural responses; the dashed line is the noise ceiling",
-}
 
 
 def dataset_title(captions: Captions, dataset: str) -> str:

@@ -69,6 +69,14 @@ class Table:
     caption: str
 
 
+@dataclass(frozen=True)
+class TableFile:
+    """What tables/NAME.{csv,md,tex} hold: the tables that people read, and the numbers in full precision as CSV."""
+
+    tables: Sequence[Table]
+    csv: str
+
+
 def to_markdown(table: Table) -> str:
     """Return GitHub's Markdown: a heading, the table, the caption below it."""
     headings = [_markdown(_full_heading(column)) for column in table.columns]

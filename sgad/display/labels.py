@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sgad.display.findings import models_of
+from sgad.names import Metric
 from sgad.store.stored import Captions, model_title
 
 if TYPE_CHECKING:
@@ -36,3 +37,9 @@ def label_runs(frame: "pd.DataFrame", captions: Captions) -> "pd.Series[str]":
     """Return the label of each row's model and variant."""
     labels = model_labels(frame, captions)
     return frame[["model", "variant"]].apply(lambda row: labels[row["model"], row["variant"]], axis=1)
+
+
+def heading(metric: Metric) -> str:
+    """Return a metric's label with the direction in which it improves."""
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    return f"{metric.label}{unit} {'↑' if metric.higher_is_better else '↓'}"

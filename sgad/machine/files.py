@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sgad.errors import InputError, WriteFailure
 
 
@@ -78,6 +76,8 @@ def write_json(path: Path | str, content: Any) -> None:
 
 def write_npz(path: Path | str, **arrays: Any) -> None:
     """Write a compressed .npz file atomically."""
+    import numpy as np
+
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         np.savez_compressed(stream, **arrays)
 

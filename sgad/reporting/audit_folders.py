@@ -11,7 +11,7 @@ from sgad.config.yaml_files import read_yaml
 from sgad.errors import SgadError
 from sgad.machine.files import read_json, sha256_of
 from sgad.runs.record import read_record
-from sgad.store.provenance import RUN_FILES, file_hashes, row_key
+from sgad.store.provenance import file_hashes, row_key, run_files
 
 
 def broken_run(folder: Path, collected: Mapping[str, str]) -> Iterator[str]:
@@ -26,7 +26,7 @@ def broken_run(folder: Path, collected: Mapping[str, str]) -> Iterator[str]:
             )
     except SgadError as error:
         yield str(error)
-    now = file_hashes(folder, RUN_FILES)
+    now = file_hashes(folder, run_files())
     for name in sorted(collected):
         if now.get(name) != collected[name]:
             yield f"{folder / name} is not the file that was collected; collect again"

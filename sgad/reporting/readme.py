@@ -13,7 +13,7 @@ from sgad.display.captions import data_caption, sentences, set_aside_caption
 from sgad.display.formats import Cell, Column, Table, to_markdown
 from sgad.errors import InputError
 from sgad.machine.files import write_text
-from sgad.reporting.tables.save import MEANS, OTHER_PROTOCOL, comparability, results_tables
+from sgad.reporting.tables.results import MEANS, OTHER_PROTOCOL, comparability, results_tables
 from sgad.store.stored import Stored, experiment_folder, read_stored
 from sgad.store.summary import summarise
 

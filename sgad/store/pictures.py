@@ -4,16 +4,13 @@ import shutil
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
+from sgad.catalogue.lookup import analysis_pictures
 from sgad.machine.files import atomic_write
 
 GRID_PIXELS = 512
 STEP_PIXELS = 256
 STEPS_KEPT = 12
 GIF_BYTES = 1_500_000
-#: What follows a run's name in grids/, beside its pictures over training.
-ENDINGS = (".png", ".gif", "-steps.png", "-real.gif", "-interpolation.png", "-neighbours.png", "-through-time.png")
 
 
 def collect_pictures(
@@ -33,16 +30,16 @@ def collect_pictures(
     Returns
     -------
     The files written: NAME.png, NAME.gif, NAME-steps.png, NAME/step-000500.webp (small and lossy), and what the analyses
-    drew: NAME-interpolation.png, NAME-neighbours.png, NAME-through-time.png, NAME-real.gif.
+    drew, for example NAME-interpolation.png.
     """
     written: list[Path] = []
     for name, run_folder in runs:
         written += _shrunk(run_folder / "grid.png", folder / f"{name}.png", GRID_PIXELS)
         written += _shrunk(run_folder / "steps.png", folder / f"{name}-steps.png", 2 * GRID_PIXELS)
         written += _copied(run_folder / "sample.gif", folder / f"{name}.gif")
-        written += _copied(run_folder / "real.gif", folder / f"{name}-real.gif")
-        for drawn in ("interpolation", "neighbours", "through-time"):
-            written += _shrunk(run_folder / f"{drawn}.png", folder / f"{name}-{drawn}.png", 2 * GRID_PIXELS)
+        for drawn in analysis_pictures():
+            source, target = run_folder / drawn, folder / f"{name}-{drawn}"
+            written += _copied(source, target) if target.suffix == ".gif" else _shrunk(source, target, 2 * GRID_PIXELS)
         if name in detailed:
             for path in spread(sorted((run_folder / "grids").glob("step-*.png")), STEPS_KEPT):
                 written += _shrunk(path, folder / name / f"{path.stem}.webp", STEP_PIXELS)
@@ -52,7 +49,8 @@ def collect_pictures(
 
 def pictures_of(folder: Path, name: str) -> list[Path]:
     """Return the pictures of one run that `folder` holds."""
-    single = [folder / f"{name}{ending}" for ending in ENDINGS]
+    endings = (".png", ".gif", "-steps.png", *(f"-{drawn}" for drawn in analysis_pictures()))
+    single = [folder / f"{name}{ending}" for ending in endings]
     return [*(path for path in single if path.is_file()), *sorted((folder / name).glob("step-*.webp"))]
 
 
@@ -65,6 +63,8 @@ def spread(paths: Sequence[Path], count: int) -> list[Path]:
 
 def _shrunk(source: Path, target: Path, pixels: int) -> list[Path]:
     """Copy a picture, at most `pixels` wide and high; an absent or unreadable one is left out."""
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with Image.open(source) as opened:
             picture = opened.convert("RGB")

@@ -10,18 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
-from sgad.config.experiment import ANALYSES, ExperimentConfig, RunKey
+from sgad.catalogue import lookup
+from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.machine.files import read_json, sha256_of, write_json
 from sgad.runs.record import read_record
 from sgad.store.stored import experiment_folder
 
 FILE_NAME = "provenance.json"
-#: Files of a run folder that collected numbers come from.
-RUN_FILES = (
-    *("run.json", "config.yaml", "history.csv", "layers.csv", "time_steps.csv", "metrics.json"),
-    *(f"analyses/{name}.csv" for name in ANALYSES),
-)
 #: What `collect` makes; the other files of an experiment follow from these.
 COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "analyses.csv", "captions.json", "grids")
 
@@ -74,9 +70,15 @@ def _trace(key: RunKey, results_dir: Path) -> RunTrace:
     return RunTrace(
         folder=f"runs/{key.folder}",
         log=f"logs/train/{key.folder}.log",
-        files=file_hashes(folder, RUN_FILES),
+        files=file_hashes(folder, run_files()),
         record=record,
     )
+
+
+def run_files() -> tuple[str, ...]:
+    """Files of a run folder that collected numbers come from."""
+    own = ("run.json", "config.yaml", "history.csv", "layers.csv", "time_steps.csv", "metrics.json")
+    return (*own, *(f"analyses/{key}.csv" for key in lookup.analyses()))
 
 
 def file_hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:

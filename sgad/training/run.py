@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from sgad._version import __version__
+from sgad.catalogue.lookup import analysis_pictures
 from sgad.config.cost import num_steps
 from sgad.config.run import RunConfig
 from sgad.config.yaml_files import dump_yaml
@@ -45,10 +46,6 @@ OF_OTHER_STAGES = (
     "grid.png",
     "steps.png",
     "sample.gif",
-    "real.gif",
-    "interpolation.png",
-    "neighbours.png",
-    "through-time.png",
 )
 
 
@@ -222,7 +219,7 @@ def _clear_results(folder: Path) -> None:
     """Remove what another configuration, other data, or a training that is not resumed left."""
     for name in (CHECKPOINTS, FINISHED, "grids", "analyses"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (*HISTORIES, *OF_OTHER_STAGES, *WEIGHTS):
+    for name in (*HISTORIES, *OF_OTHER_STAGES, *analysis_pictures(), *WEIGHTS):
         (folder / name).unlink(missing_ok=True)
 
 

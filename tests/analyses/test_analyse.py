@@ -8,13 +8,16 @@ import pytest
 from sgad.analyses.alignment.neurons import synthetic_neurons_of, write_neurons
 from sgad.analyses.analyse import AnalyseRequest, analyse_run
 from sgad.analyses.toolbox.findings import COLUMNS
+from sgad.catalogue import lookup
 from sgad.config.compose import resolve
-from sgad.config.experiment import ANALYSES, ExperimentConfig
+from sgad.config.experiment import ExperimentConfig
 from sgad.config.validation import validated
 from sgad.errors import InputError
 from sgad.runs.record import read_record
 from sgad.sampling import Statistics
 from sgad.training.run import TrainRequest, record_failure, train_run
+
+ANALYSES = tuple(lookup.analyses())
 
 SETTINGS = {"max_steps": 2, "time_steps": 2, "batch_size": 8, "grid_every": 10}
 

@@ -8,13 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from sgad.analyses.toolbox.findings import COLUMNS, Finding, missing, write_findings
+from sgad.catalogue import lookup
 from sgad.config.experiment import ExperimentConfig
 from sgad.display.findings import analysis_caption, findings, seen
-from sgad.display.formats import ABSENT
+from sgad.display.formats import ABSENT, Table, TableFile
 from sgad.display.plotting import paper_style
-from sgad.reporting.figures.analyses import DRAW_ANALYSIS
 from sgad.reporting.figures.save import write_figures
-from sgad.reporting.tables.analyses import analysis_tables
 from sgad.reporting.tables.paper import DATASETS, paper_table
 from sgad.reporting.tables.save import write_tables
 from sgad.store.collect import collect
@@ -24,6 +23,13 @@ from sgad.store.summary import summarise
 ANALYSES = ("domain_gap", "temporal_gap", "energy", "events", "latent_space")
 TABLES = ("results", "paper", *ANALYSES, "alignment", "runs")
 FIGURES = ("domain_gap", "pixel_values", "temporal_gap", "energy", "event_rates", "classes", "alignment")
+
+
+def tables_of(stored: Stored, analysis: str) -> list[Table]:
+    """The tables of an analysis, one a data set for which there is anything to show."""
+    (kind,) = lookup.analysis_of(analysis).tables
+    made: TableFile = kind.build(stored, summarise(stored.metrics, stored.runs))
+    return list(made.tables)
 
 
 def row(quantity: str, value: float, part: str = "", position: float | None = None) -> Finding:
@@ -107,20 +113,20 @@ def test_the_columns_of_a_run_and_of_an_experiment_agree() -> None:
 
 
 def test_means_over_seeds_and_steps_stand_in_the_tables(stored: Stored) -> None:
-    (gap,) = analysis_tables(stored, "domain_gap")
+    (gap,) = tables_of(stored, "domain_gap")
     assert cells_of(gap, "SGAN")["critic against shown: CFD"] == "10.50 ± 0.71"
     assert cells_of(gap, "SWGAN")["critic against shown: CFD"] == "10.00"
-    (time,) = analysis_tables(stored, "temporal_gap")
+    (time,) = tables_of(stored, "temporal_gap")
     assert cells_of(time, "SGAN")["temporal inconsistency"] == "0.1500 ± 0.0707"
     assert cells_of(time, "SGAD")["CFD to data: t = 4"] == "25.00"
-    (energy,) = analysis_tables(stored, "energy")
+    (energy,) = tables_of(stored, "energy")
     assert cells_of(energy, "SGAD")["generator: SOPs [M]"] == "2.000"
     assert cells_of(energy, "SGAD")["critic: energy [µJ]"] == "6.400"
-    (events,) = analysis_tables(stored, "events")
+    (events,) = tables_of(stored, "events")
     assert cells_of(events, "SGAD")["events over real"] == "1.250"
-    (latent,) = analysis_tables(stored, "latent_space")
+    (latent,) = tables_of(stored, "latent_space")
     assert cells_of(latent, "SGAD")["nearest neighbour ratio"] == "0.900"
-    (alignment,) = analysis_tables(stored, "alignment")
+    (alignment,) = tables_of(stored, "alignment")
     assert cells_of(alignment, "noise ceiling")["RSA: score"] == "0.800 ± 0.000"
     assert cells_of(alignment, "SGAN")["CKA: p"] == "0.020 ± 0.000"
 
@@ -131,7 +137,7 @@ def test_a_model_without_any_value_keeps_its_row_and_its_reason(stored: Stored) 
     lost = (analyses["model"] == "sgad") & (analyses["analysis"] == "energy")
     analyses.loc[lost, "value"] = math.nan
     analyses.loc[lost, ["protocol", "status"]] = ["energy of sgad's generator", "not computed: cell.weight of Own"]
-    (table,) = analysis_tables(dataclasses.replace(stored, analyses=analyses), "energy")
+    (table,) = tables_of(dataclasses.replace(stored, analyses=analyses), "energy")
     assert set(list(cells_of(table, "SGAD").values())[2:]) == {ABSENT}
     assert "energy of sgad's generator: not computed: cell.weight of Own" in table.caption
 
@@ -171,9 +177,10 @@ def test_the_papers_table_keeps_reported_and_reproduced_apart(stored: Stored) ->
 def test_without_analyses_there_is_nothing_to_draw(stored: Stored) -> None:
     bare = Stored(stored.folder, stored.metrics, stored.runs, stored.histories, stored.captions)
     assert findings(bare, "energy", "digits").empty
-    assert analysis_tables(bare, "energy") == []
+    assert tables_of(bare, "energy") == []
     with paper_style():
-        assert all(draw(bare, "digits") is None for name, draw in DRAW_ANALYSIS.items() if name != "time_steps")
+        kinds = [kind for analysis in lookup.analyses().values() for kind in analysis.figures]
+        assert all(kind.draw(bare, "digits") is None for kind in kinds if kind.key != "time_steps")
 
 
 def test_an_absent_quantity_is_a_dash(stored: Stored) -> None:

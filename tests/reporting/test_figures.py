@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from sgad.catalogue.lookup import figure_of
 from sgad.config.experiment import ExperimentConfig
 from sgad.display.plotting import COLOURS, line_styles, paper_style, text_width, wrap_label
-from sgad.reporting.figures.save import DRAW, figure_jobs, save_figures, write_figures
+from sgad.reporting.figures.save import figure_jobs, save_figures, write_figures
 from sgad.store.collect import collect
 from sgad.store.stored import Stored, read_stored, rows_of, run_name
 
@@ -52,7 +53,7 @@ def test_a_figure_without_data_is_left_out_and_an_old_one_goes(tiny: tuple[Path,
 
 def test_bars_show_every_seed(stored: Stored) -> None:
     with paper_style():
-        figure = DRAW["bars"](stored, "digits")
+        figure = figure_of("bars").draw(stored, "digits")
     assert figure is not None
     panel = figure.axes[0]
     assert panel.get_title() == "CFD ↓"
@@ -63,7 +64,7 @@ def test_bars_show_every_seed(stored: Stored) -> None:
 
 def test_a_run_without_samples_says_how_it_ended(stored: Stored) -> None:
     with paper_style():
-        figure = DRAW["samples"](stored, "digits")
+        figure = figure_of("samples").draw(stored, "digits")
     assert figure is not None
     texts = texts_of(figure)
     assert {"diverged", "absent", "seed 1", "SGAD"} <= set(texts)
@@ -71,7 +72,7 @@ def test_a_run_without_samples_says_how_it_ended(stored: Stored) -> None:
 
 def test_each_layer_has_a_panel(stored: Stored) -> None:
     with paper_style():
-        figure = DRAW["layers"](stored, "digits")
+        figure = figure_of("layers").draw(stored, "digits")
     assert figure is not None
     assert [axes.get_ylabel() for axes in figure.axes] == ["generator neurons1", "critic neurons1"]
     assert all(line.get_ydata().max() < 0.3 for axes in figure.axes for line in axes.lines)
@@ -79,7 +80,7 @@ def test_each_layer_has_a_panel(stored: Stored) -> None:
 
 def test_curves_have_one_line_a_run(stored: Stored) -> None:
     with paper_style():
-        figure = DRAW["curves"](stored, "mnist")
+        figure = figure_of("curves").draw(stored, "mnist")
     assert figure is not None
     # Nine runs, one of which was never trained.
     assert [len(panel.get_lines()) for panel in figure.axes] == [8, 8, 8, 8]
@@ -114,7 +115,7 @@ def test_a_critic_that_runs_away_does_not_hide_the_others(stored: Stored) -> Non
     first = (histories["dataset"] == "mnist") & (histories["model"] == histories["model"].iloc[0])
     histories.loc[first, "score_fake"] = 80.0
     with paper_style():
-        figure = DRAW["curves"](replace(stored, histories=histories), "mnist")
+        figure = figure_of("curves").draw(replace(stored, histories=histories), "mnist")
     assert figure is not None
     scales = {axes.get_ylabel(): axes.get_yscale() for axes in figure.axes}
     assert (scales["score, generated images"], scales["score, real images"]) == ("symlog", "linear")
@@ -124,7 +125,7 @@ def test_measures_far_apart_have_a_logarithmic_axis_and_no_bars(stored: Stored) 
     metrics = stored.metrics.copy()
     metrics.loc[(metrics["metric"] == "cfd") & (metrics["model"] == "sgan"), "value"] = 900.0
     with paper_style():
-        figure = DRAW["bars"](replace(stored, metrics=metrics), "digits")
+        figure = figure_of("bars").draw(replace(stored, metrics=metrics), "digits")
     assert figure is not None
     panel = figure.axes[0]
     assert (panel.get_xscale(), len(panel.patches)) == ("log", 0)
@@ -143,7 +144,7 @@ def test_a_short_training_shows_each_picture_once(tiny: tuple[Path, ExperimentCo
         for step in range(1, count + 1):
             Image.new("RGB", (8, 8)).save(folder / "grids" / name / f"step-{step:06d}.webp")
     with paper_style():
-        figure = DRAW["evolution"](replace(stored, folder=folder), "digits")
+        figure = figure_of("evolution").draw(replace(stored, folder=folder), "digits")
     assert figure is not None
     titles = [axes.get_title() for axes in figure.axes if axes.get_visible()]
     assert titles == ["1", "2", "3", "4", "5", "6", "1", "2", "3"]

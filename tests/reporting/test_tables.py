@@ -14,7 +14,8 @@ from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, 
 from sgad.errors import InputError
 from sgad.names import metric_info
 from sgad.reporting.tables.comparisons import comparisons_csv, comparisons_tables
-from sgad.reporting.tables.save import comparability, results_table, spread_text, write_tables
+from sgad.reporting.tables.results import comparability, results_table, spread_text
+from sgad.reporting.tables.save import write_tables
 from sgad.store.collect import collect
 from sgad.store.comparisons import compare
 from sgad.store.reported import REPORTED_LABELS, read_reported, reported_for

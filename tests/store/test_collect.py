@@ -9,7 +9,7 @@ import pytest
 from sgad.config.compose import run_hash
 from sgad.config.experiment import ExperimentConfig
 from sgad.errors import InputError
-from sgad.reporting.tables.save import results_table
+from sgad.reporting.tables.results import results_table
 from sgad.store.collect import collect
 from sgad.store.histories import DETAILED_ROWS, HISTORY_ROWS
 from sgad.store.pictures import STEPS_KEPT

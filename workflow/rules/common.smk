@@ -9,6 +9,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from sgad.catalogue import lookup
+from sgad.catalogue.discovery import add_plugins
 from sgad.config.compose import check_runs, resolve_run
 from sgad.config.cost import estimated_mb, estimated_minutes, num_attempts
 from sgad.config.experiment import RunKey, load_experiment
@@ -21,6 +23,7 @@ SETTINGS = {
     "experiment": "quick",  # name in configs/experiments/, or the path of such a file
     "data": "data",  # prepared data sets
     "results": "results",  # runs, experiments
+    "plugins": "",  # Python files with analyses, tables or figures of your own, separated by commas
     "from": "",  # where raw files lie, handed to `sgad prepare`
     "device": "",  # cpu, auto, cuda:N; empty: cpu where the profile sets gpu=0, else auto
     "threads": 1,  # cores a training job takes
@@ -35,6 +38,8 @@ for key in config:
 SETTINGS.update(config)
 
 try:
+    # Into the environment, which each stage inherits; on a cluster node this file is read again.
+    add_plugins(Path(name) for name in str(SETTINGS["plugins"]).split(",") if name)
     EXPERIMENT = load_experiment(str(SETTINGS["experiment"]))
     RUN_KEYS = EXPERIMENT.run_keys()
     # A mistake in a file is said before anything runs.

@@ -66,6 +66,7 @@ rule figures:
     log:
         f"logs/figures/{EXPERIMENT.name}.log",
     params:
+        titles={kind.key: kind.title for kind in lookup.figures().values()},
         experiment=SETTINGS["experiment"],
         results=subpath(output[0], ancestor=3),
     shell:

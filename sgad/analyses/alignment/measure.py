@@ -16,11 +16,17 @@ from PIL import Image
 from sgad.analyses.alignment.neurons import Neurons
 from sgad.analyses.alignment.similarity import CEILINGS, MEASURES, Array, as_rows, noise_ceiling, permutation_test
 from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.material import Material
 from sgad.analyses.toolbox.subject import Subject
 from sgad.snn.activity import neuron_rates, record_activity
 
 PERMUTATIONS = 199
 BATCH = 50
+
+
+def measure(material: Material) -> list[Finding]:
+    """The findings of `sgad analyse`."""
+    return analyse_alignment(material.subject, material.neurons)
 
 
 def analyse_alignment(subject: Subject, neurons: Neurons) -> list[Finding]:

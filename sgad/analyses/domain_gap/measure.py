@@ -7,6 +7,7 @@ and the data are neither (Feng et al. 2024, arXiv:2305.10246, section 3).
 import numpy as np
 
 from sgad.analyses.toolbox.findings import Finding
+from sgad.analyses.toolbox.material import Material
 from sgad.analyses.toolbox.subject import Floats, Subject
 from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks, pixel_histogram
 
@@ -14,6 +15,11 @@ from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks, pixel_histogr
 BARS = 32
 #: Pixel values count as lying on k / T within half a level of 8 bits.
 HALF_LEVEL = 0.5 / 255
+
+
+def measure(material: Material) -> list[Finding]:
+    """The findings of `sgad analyse`."""
+    return analyse_domain_gap(material.subject, material.yardsticks)
 
 
 def analyse_domain_gap(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:

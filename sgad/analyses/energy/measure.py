@@ -8,6 +8,7 @@ from torch import nn
 from sgad.analyses.energy.counting import Counts, count_operations
 from sgad.analyses.energy.operations import PICOJOULES_AC, PICOJOULES_MAC, Operations
 from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.material import Material
 from sgad.analyses.toolbox.subject import Subject
 from sgad.errors import InputError
 from sgad.models.generators import Generated, SgadGenerator
@@ -33,6 +34,11 @@ SCORING_CALLS = {
 
 
 @torch.no_grad()
+def measure(material: Material) -> list[Finding]:
+    """The findings of `sgad analyse`."""
+    return analyse_energy(material.subject)
+
+
 def analyse_energy(subject: Subject) -> list[Finding]:
     """Firing rates, operations and energy of a run's networks for one generated image.
 

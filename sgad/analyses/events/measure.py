@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.material import Material
 from sgad.analyses.toolbox.subject import Floats, Subject
 from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks
 from sgad.images import save_gif, to_bytes
@@ -12,6 +13,11 @@ from sgad.images import save_gif, to_bytes
 OFF, ON = 0, 1
 POLARITIES = {"on": ON, "off": OFF}
 PICTURED = 16
+
+
+def measure(material: Material) -> list[Finding]:
+    """The findings of `sgad analyse`."""
+    return analyse_events(material.subject, material.yardsticks)
 
 
 def analyse_events(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:

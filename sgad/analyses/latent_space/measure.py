@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sgad.analyses.toolbox.findings import Finding, missing
+from sgad.analyses.toolbox.material import Material
 from sgad.analyses.toolbox.subject import Floats, Subject
 from sgad.analyses.toolbox.yardsticks import ImageSet, Yardsticks
 from sgad.images import tile, to_bytes
@@ -28,6 +29,11 @@ PAIRS, WAYPOINTS = 8, 10
 PICTURED = 10
 QUERIES, BLOCK = 200, 2048
 Array = NDArray[np.float64]
+
+
+def measure(material: Material) -> list[Finding]:
+    """The findings of `sgad analyse`."""
+    return analyse_latent_space(material.subject, material.yardsticks)
 
 
 def analyse_latent_space(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:

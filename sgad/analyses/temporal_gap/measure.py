@@ -10,12 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from sgad.analyses.toolbox.findings import Finding
+from sgad.analyses.toolbox.material import Material
 from sgad.analyses.toolbox.subject import Floats, Subject
 from sgad.analyses.toolbox.yardsticks import PIXELS, ImageSet, Yardsticks
 from sgad.images import tile, to_bytes
 from sgad.machine.files import atomic_write
 
 PICTURED = 8
+
+
+def measure(material: Material) -> list[Finding]:
+    """The findings of `sgad analyse`."""
+    return analyse_temporal_gap(material.subject, material.yardsticks)
 
 
 def analyse_temporal_gap(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:

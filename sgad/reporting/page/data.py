@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sgad.display.labels import label_runs
 from sgad.display.plotting import COLOURS
 from sgad.names import label_of, metric_info
-from sgad.reporting.figures.save import ACTIVITY, CURVES, HEALTH
+from sgad.reporting.figures.histories import ACTIVITY, CURVES, HEALTH
 from sgad.store.stored import Captions, Stored, model_title, rows_of, run_name
 
 if TYPE_CHECKING:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from sgad._version import __version__
-from sgad.config.experiment import TableName
+from sgad.catalogue import lookup
 from sgad.display.captions import (
-    FIGURE_TITLES,
     data_caption,
     dataset_title,
     endings_text,
@@ -31,7 +30,7 @@ from sgad.reporting.page.data import (
     script_json,
 )
 from sgad.reporting.page.verdicts import verdicts
-from sgad.reporting.tables.save import results_table
+from sgad.reporting.tables.results import results_table
 from sgad.store.reported import REPORTED_LABELS, reported_for
 from sgad.store.stored import Stored, read_stored, rows_of
 from sgad.store.summary import ENDINGS, summarise
@@ -81,7 +80,7 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
             protocols=_protocols(summary),
             reported=_reported(stored),
             linked=[name for embedder in pictures for name in embedder.linked],
-            tables=downloads(stored.folder / "tables", get_args(TableName), ("csv", "md", "tex")),
+            tables=downloads(stored.folder / "tables", lookup.tables(), ("csv", "md", "tex")),
             curves=Markup(script_json({item["key"]: item["curves"] for item in datasets})),
             style=_asset("vendor/uPlot.min.css") + _asset("report.css"),
             library=_asset("vendor/uPlot.iife.min.js"),
@@ -104,9 +103,9 @@ def _dataset(stored: Stored, summary: "pd.DataFrame", name: str, pictures: Embed
         "seeds": samples_of(stored, name, pictures),
         "curves": curves_of(stored, name),
         "figures": [
-            {"title": title, "files": downloads(figures, [f"{kind}-{name}"], ["svg", "png"])}
-            for kind, title in FIGURE_TITLES.items()
-            if (figures / f"{kind}-{name}.svg").is_file()
+            {"title": kind.title, "files": downloads(figures, [f"{kind.key}-{name}"], ["svg", "png"])}
+            for kind in lookup.figures().values()
+            if (figures / f"{kind.key}-{name}.svg").is_file()
         ],
     }
 

@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from sgad.catalogue import TableKind
 from sgad.display.captions import dataset_title, sentences
-from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
+from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv
 from sgad.names import metric_info
-from sgad.store.comparisons import MIN_SEEDS, Comparison, comparisons_frame
-from sgad.store.stored import Captions, model_title
+from sgad.store.comparisons import MIN_SEEDS, Comparison, compare, comparisons_frame
+from sgad.store.stored import Captions, Stored, model_title
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = (
     Column("measure"),
@@ -91,3 +96,12 @@ def _p(value: float) -> str:
     if math.isnan(value):
         return ABSENT
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def build_comparisons(stored: Stored, summary: "pd.DataFrame") -> TableFile:
+    """One table a data set."""
+    compared = compare(stored.metrics)
+    return TableFile(comparisons_tables(compared, stored.captions), comparisons_csv(compared))
+
+
+COMPARISONS = TableKind(key="comparisons", build=build_comparisons, place=4)

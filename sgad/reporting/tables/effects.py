@@ -8,13 +8,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sgad.catalogue import TableKind
 from sgad.config.experiment import VALID_MEASURES, ExperimentConfig
 from sgad.display.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
-from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, whole_text
+from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv, whole_text
 from sgad.errors import InputError, nearest, require_choice
 from sgad.names import Metric, metric_info
-from sgad.store.comparisons import MIN_SEEDS, Comparison
-from sgad.store.stored import Captions, model_title, rows_of
+from sgad.store.comparisons import MIN_SEEDS, Comparison, compare
+from sgad.store.stored import Captions, Stored, model_title, rows_of
 from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
@@ -190,3 +191,12 @@ def with_length(variant: str, steps: int) -> str:
     """Return a variant's name with its number of update pairs replaced, or added."""
     parts = [part for part in variant.split("+") if not part.startswith(LENGTH)]
     return "+".join([*parts, f"{LENGTH}{steps}"])
+
+
+def build_effects(stored: Stored, summary: "pd.DataFrame") -> TableFile:
+    """One table a data set and model."""
+    compared = compare(stored.metrics)
+    return TableFile(effects_tables(summary, stored.runs, stored.captions, compared), effects_csv(summary, compared))
+
+
+EFFECTS = TableKind(key="effects", build=build_effects, place=3)

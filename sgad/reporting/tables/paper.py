@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from sgad.catalogue import TableKind
 from sgad.display.captions import dataset_title, recipe_note, sentences
-from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv
+from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv
 from sgad.names import label_of, metric_info
 from sgad.store.reported import Reported, read_reported
-from sgad.store.stored import Captions, model_title, rows_of
+from sgad.store.stored import Captions, Stored, model_title, rows_of
 from sgad.store.summary import is_baseline
 
 if TYPE_CHECKING:
@@ -103,3 +104,12 @@ def paper_csv(table: Table) -> str:
         for row in block
     ]
     return to_csv(["rows", *headings], rows)
+
+
+def build_paper(stored: Stored, summary: "pd.DataFrame") -> TableFile:
+    """One table of all data sets."""
+    table = paper_table(summary, stored.runs, stored.captions)
+    return TableFile([table], paper_csv(table))
+
+
+PAPER = TableKind(key="paper", build=build_paper, place=5)
