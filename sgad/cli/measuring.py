@@ -124,6 +124,11 @@ def _split(measures: str) -> tuple[str, ...]:
     type=click.IntRange(1),
     help="Cut the samples into N sets of fresh latents; give mean and t interval over them.",
 )
+@click.option(
+    "--cross-check",
+    is_flag=True,
+    help="Compute Inception's values once more by torch-fidelity and pytorch-fid; fail if they differ by 1e-3.",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where the networks run: auto, cpu or cuda:N.")
 @click.option("--half", is_flag=True, help="Inception in half precision; said in the protocol.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images a batch.  [default: what the free memory allows]")
@@ -142,6 +147,7 @@ def measure(
     value_range: Literal["unit", "symmetric", "byte"] | None,
     events: Literal["mean", "accumulated", "frames"],
     draws: int,
+    cross_check: bool,
     device: str,
     half: bool,
     batch_size: int | None,
@@ -178,6 +184,7 @@ def measure(
             value_range=value_range,
             event_view=events,
             draws=draws,
+            cross_check=cross_check,
             device=str(held),
             half=half,
             batch_size=batch_size,
@@ -188,7 +195,16 @@ def measure(
         interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
         note = "" if row["status"] == "computed" else f"; {row['status']}"
         click.echo(f"{row['metric']:<28} {value:>12}{interval:<20}  {row['protocol']}{note}")
+        for check in row["details"].get("cross_check", []):
+            click.echo(f"  {_checked(check)}")
     # One command may mend several rows.
     for remedy in dict.fromkeys(row["details"].get("remedy") for row in document["metrics"]):
         if remedy:
             click.echo(f"to compute what is missing: {remedy}")
+
+
+def _checked(check: Mapping[str, Any]) -> str:
+    """What another package says of a value."""
+    if check["theirs"] is None:
+        return f"not checked by {check['by']}: {check['reason']}"
+    return f"{check['theirs']:.6g} by {check['by']}, {check['relative_difference']:.1g} of it apart"

@@ -94,6 +94,10 @@ class ExperimentConfig(BaseModel):
     runs: tuple[RunBlock, ...] = Field((), description="further products, beside or instead of the four lists")
     measures: tuple[Name, ...] = Field(DEFAULT_MEASURES, min_length=1)
     baselines: bool = Field(True, description="measure real data, noise and a copy of the training set, too")
+    cross_check: bool = Field(
+        False,
+        description="compute Inception's values once more by torch-fidelity and pytorch-fid; a difference is a failure",
+    )
     num_samples: int = Field(5000, ge=2, description="images drawn from each model for the measures")
     analyses: tuple[AnalysisName, ...] = Field(
         (), description="what to look at in each trained run, beside its measures"

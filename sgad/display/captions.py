@@ -149,6 +149,22 @@ def set_aside_caption(here: "pd.DataFrame") -> str:
     )
 
 
+def checked_caption(here: "pd.DataFrame") -> str:
+    """Which metrics of all models were computed once more by which packages, and agreed."""
+    models = here[~here["model"].map(is_baseline).astype(bool) & (here["n"] > 0)]
+    labels: dict[str, list[str]] = {}
+    for metric, texts in models.groupby("metric", sort=False)["checked_by"]:
+        agreeing = set(texts)
+        if len(agreeing) == 1 and agreeing != {""}:
+            labels.setdefault(str(*agreeing), []).append(metric_info(str(metric)).label)
+    return sentences(
+        [
+            f"✓ {', '.join(named)} checked by {by.replace(', ', ' and ')}, on the same images"
+            for by, named in labels.items()
+        ]
+    )
+
+
 def memorisation_caption(here: "pd.DataFrame") -> str:
     """Return the baselines' nearest-neighbour check, where the models have no column of it."""
     checked = here[(here["metric"] == NEAREST) & (here["n"] > 0)]

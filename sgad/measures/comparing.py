@@ -7,10 +7,11 @@ from typing import Any
 from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.measures.extractors.networks import Missing, load_network
+from sgad.measures.extractors.weights import find_inception_weights
 from sgad.measures.images import EventView, ImageSet, as_channels, images_of_array, require_comparable
 from sgad.measures.memorised import nearest_row
 from sgad.measures.passes import Options, features_of, metric_names, protocol_text
-from sgad.measures.plan import NEAREST, VALID, Wanted, plan
+from sgad.measures.plan import INCEPTION, NEAREST, VALID, Wanted, plan
 from sgad.measures.quantities import combine, over_draws
 from sgad.measures.reference import Comparable, ImageReference, Reference, StatisticsReference
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
@@ -67,6 +68,8 @@ def measure_images(
             f"{sets.samples.name} has {len(sets.samples)} images, too few for {options.draws} draws of at least 2;"
             " draw more images or ask for fewer draws"
         )
+    if options.cross_check:
+        require_checkable(sets.reference, options)
     rows: dict[str, Row] = {}
     for network, split in dict.fromkeys((item.network, item.split) for item in wanted):
         items = [item for item in wanted if (item.network, item.split) == (network, split)]
@@ -145,7 +148,38 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
     count = len(generated) // options.draws
     text = protocol_text(extractors, sets.reference.sets(count, options.split), sets.event_view)
     draws = list(zip(*comparisons, strict=True))
-    return refused | {item.metric: _row(names[item.metric], item, draws, text, count) for item in items}
+    rows = {item.metric: _row(names[item.metric], item, draws, text, count) for item in items}
+    return refused | (_checked(rows, network, generated, sets, options) if options.cross_check else rows)
+
+
+def _checked(rows: dict[str, Row], network: str, generated: ImageSet, sets: _Sets, options: Options) -> dict[str, Row]:
+    """Rows of Inception with other packages' values; those of other networks, which nobody else has, as they are."""
+    weights = find_inception_weights(options.sources.inception)
+    if network not in INCEPTION or weights is None:
+        return rows
+    from sgad.measures.cross_check import checked_rows
+
+    assert isinstance(sets.reference, ImageReference), "require_checkable refused anything else"
+    suffix = network.removeprefix("inception_")
+    reference = sets.reference.images
+    return checked_rows(rows, generated, reference, suffix, weights, options.sources.device, options.seed)
+
+
+def require_checkable(reference: Reference, options: Options) -> None:
+    """Refuse what the other packages cannot compute.
+
+    Raises
+    ------
+    InputError
+        For a reference of statistics, several draws, or half precision.
+    """
+    remedy = "leave --cross-check out or give"
+    if not isinstance(reference, ImageReference):
+        raise InputError(f"a cross-check needs reference images, not statistics; {remedy} the images")
+    if options.draws > 1:
+        raise InputError(f"a cross-check takes one set of images, not {options.draws} draws; {remedy} --draws 1")
+    if options.sources.half:
+        raise InputError(f"a cross-check compares full precision; {remedy} no --half")
 
 
 def _rows_of_pixels(sets: _Sets, options: Options) -> dict[str, Row]:

@@ -20,7 +20,8 @@ class Options:
     """How to measure.
 
     `cache`: folder of features by content; `batch_size` None: what the free memory allows; `draws`: the generated images
-    are cut into so many sets of fresh latents, measured one by one.
+    are cut into so many sets of fresh latents, measured one by one; `cross_check`: values of Inception once more by
+    torch-fidelity and pytorch-fid.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -30,6 +31,7 @@ class Options:
     split: str = ""
     seed: int = 0
     draws: int = 1
+    cross_check: bool = False
 
 
 def features_of(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:

@@ -32,13 +32,14 @@ def measure_to_file(
     batch_size: int | None = None,
     cache: Path | str | None = None,
     draws: int = 1,
+    cross_check: bool = False,
 ) -> dict[str, Any]:
     """Measure files and write metrics.json; return its content.
 
     `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder. `reference`: the same; or
     a prepared data set's folder, whose reference split is taken, whose classifiers serve cfd and ccs, and
     whose features are kept in its folder `features`; or an .npz of statistics (`mu`, `sigma`). `extractor`:
-    inception, classifier, fad, or the path of weights; `weights`: one path or several. `draws`: see `Options`.
+    inception, classifier, fad, or the path of weights; `weights`: one path or several. `draws` and `cross_check`: see `Options`.
 
     Raises
     ------
@@ -55,6 +56,7 @@ def measure_to_file(
         Path(cache) if cache is not None else (data / "features" if data is not None else None),
         _split_name(data),
         draws=draws,
+        cross_check=cross_check,
     )
     document = _document(samples, reference, plan(measures, extractor, protocol), value_range, options)
     if data is not None:

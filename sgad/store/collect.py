@@ -26,6 +26,7 @@ from sgad.store.set_aside import SET_ASIDE, set_aside
 from sgad.store.stored import (
     ANALYSIS_COLUMNS,
     BASELINES,
+    CHECKED_BY,
     FINDING_COLUMNS,
     KEY_COLUMNS,
     METRIC_COLUMNS,
@@ -92,7 +93,9 @@ def collect(
     collect_pictures(folder / "grids", found, _detailed(experiment), kept)
     write_json(folder / "captions.json", _captions(experiment, runs, data_dir, folder, remedies))
     # Last: whoever waits for metrics.csv finds the other files whole.
-    _write_csv(folder / "metrics.csv", METRIC_COLUMNS, metrics)
+    checked = (CHECKED_BY,) if any(row.get(CHECKED_BY) for row in metrics) else ()
+    columns = (*METRIC_COLUMNS, *checked)
+    _write_csv(folder / "metrics.csv", columns, [{key: row.get(key, "") for key in columns} for row in metrics])
     traces = {run.key.folder: run.kept.trace for run in runs if run.kept is not None and run.kept.trace is not None}
     write_provenance(experiment, folder, results_dir, traces)
     return folder / "metrics.csv"
@@ -193,9 +196,10 @@ def _measured(entry: Mapping[str, Any], run_status: str) -> Row:
     """One entry of metrics.json as cells; `status` is the run's where there is a value, else there may be a `remedy`."""
     cells = {column: entry.get(column) for column in ("metric", "value", "low", "high", "n", "protocol")}
     is_computed = entry.get("status", "computed") == "computed" and entry.get("value") is not None
-    if is_computed:
-        return cells | {"status": run_status}
     details = entry.get("details") or {}
+    if is_computed:
+        checks = [check["by"] for check in details.get("cross_check", []) if check.get("theirs") is not None]
+        return cells | {"status": run_status} | ({CHECKED_BY: ", ".join(checks)} if checks else {})
     return cells | {"status": entry.get("status") or "not computed", "remedy": details.get("remedy")}
 
 

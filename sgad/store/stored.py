@@ -26,6 +26,8 @@ METRIC_COLUMNS = (
     "protocol",
     "status",
 )
+#: Follows METRIC_COLUMNS where any value was computed once more by others: packages and versions that agree with it.
+CHECKED_BY = "checked_by"
 RUN_COLUMNS = (
     "dataset",
     "model",
@@ -132,6 +134,8 @@ def read_stored(results_dir: Path | str, name: str) -> Stored:
     captions: Any = {"remedies": {}} | content
     metrics = _read_csv(folder / "metrics.csv", METRIC_COLUMNS)
     runs = _read_csv(folder / "runs.csv", RUN_COLUMNS)
+    if CHECKED_BY not in metrics.columns:
+        metrics[CHECKED_BY] = ""
     unmeasured = _cells(runs) - _cells(metrics)
     if unmeasured:
         # Every run has its rows in both files, with or without values.
@@ -159,7 +163,7 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
 
     try:
         # A model may well be called "NA" or "null": only empty cells of numeric columns are missing.
-        frame = pd.read_csv(path, dtype=dict.fromkeys(columns, str), keep_default_na=False)
+        frame = pd.read_csv(path, dtype=dict.fromkeys([*columns, CHECKED_BY], str), keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a readable table ({error}); run `sgad collect` again") from error
     missing = [column for column in columns if column not in frame.columns]
@@ -168,7 +172,7 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
     for column in frame.columns:
         if column in _INTEGERS:
             frame[column] = _whole(_numeric(frame[column], path), path)
-        elif column in _NUMBERS or column not in columns:
+        elif column in _NUMBERS or column not in (*columns, CHECKED_BY):
             frame[column] = _numeric(frame[column], path)
     return frame
 

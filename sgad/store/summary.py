@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sgad.errors import InputError
 from sgad.store.inference import t_quantile
 from sgad.store.set_aside import SET_ASIDE
-from sgad.store.stored import BASELINES, rows_of
+from sgad.store.stored import BASELINES, CHECKED_BY, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,8 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
     Returns
     -------
     dataset, model, variant, family, time_steps, metric, mean, std (ddof 1; NaN for one seed), low, high (95 %
-    t interval of the mean), n, samples (images a run), protocol, problem (why the measure was not computed, where all
+    t interval of the mean), n, samples (images a run), protocol, checked_by
+    (packages that agree with every value), problem (why the measure was not computed, where all
     finished runs say the same), set_aside (values by another protocol, not counted), runs (listed), and a count of every ending.
 
     Raises
@@ -71,6 +72,8 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
         If a column would hold two protocols.
     """
     check_protocols(metrics)
+    if CHECKED_BY not in metrics.columns:
+        metrics = metrics.assign(**{CHECKED_BY: ""})
     cells = metrics.drop_duplicates([*CELL, "metric"])[[*CELL, "family", "time_steps", "metric"]]
     grouped = has_value(metrics).groupby([*CELL, "metric"], sort=False)
     # Real numbers of a single seed have no spread; a baseline is measured once.
@@ -80,6 +83,7 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
         n=("value", "size"),
         samples=("n", "min"),
         protocol=("protocol", "first"),
+        checked_by=(CHECKED_BY, _shared_text),
     ).reset_index()
     table = cells.merge(values, on=[*CELL, "metric"], how="left")
     table["n"] = table["n"].fillna(0).astype(int)
@@ -100,6 +104,11 @@ def summarise(metrics: "pd.DataFrame", runs: "pd.DataFrame") -> "pd.DataFrame":
     counted = ["runs", *ENDINGS]
     table[counted] = table[counted].fillna(0).astype(int)
     return table
+
+
+def _shared_text(texts: "pd.Series[str]") -> str:
+    """The text that all of them have; empty if they differ."""
+    return str(texts.iloc[0]) if len(set(texts)) == 1 else ""
 
 
 def _shared_problem(statuses: "pd.Series[str]") -> str:

@@ -217,3 +217,13 @@ def test_captions_name_the_stand_in(results: Path) -> None:
     captions = json.loads((results / "experiments/fake/captions.json").read_text())
     assert captions["datasets"]["digits"]["note"] == "digits (scikit-learn), not MNIST"
     assert captions["note"] == "fake numbers & no recipe"
+
+
+def test_what_others_computed_as_well_is_a_last_column(tmp_path):
+    from sgad.store.collect import _measured
+    from sgad.store.stored import CHECKED_BY
+
+    checks = [{"by": "torch-fidelity 0.4.0", "theirs": 2.0}, {"by": "pytorch-fid 0.3.0", "theirs": None}]
+    entry = {"metric": "fid_inception_clean", "value": 2.0, "status": "computed", "details": {"cross_check": checks}}
+    assert _measured(entry, "completed")[CHECKED_BY] == "torch-fidelity 0.4.0"
+    assert CHECKED_BY not in _measured(entry | {"details": {}}, "completed")

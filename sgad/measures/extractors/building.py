@@ -1,5 +1,6 @@
 """What the feature networks share: building without a global random draw, and reading weights without running code."""
 
+import io
 import math
 import pickle
 import warnings
@@ -75,3 +76,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
 def weight_names(path: Path) -> frozenset[str]:
     """Return the names of the tensors in a weights file."""
     return frozenset(read_state(path))
+
+
+def as_safe_pickle(state: Mapping[str, Tensor]) -> io.BytesIO:
+    """A weights file in memory, for packages that unpickle whatever they are given: this one we wrote ourselves."""
+    file = io.BytesIO()
+    torch.save(dict(state), file)
+    file.seek(0)
+    return file

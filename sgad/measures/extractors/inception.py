@@ -5,7 +5,6 @@ without running code, and images that were resized here: one channel of grey ima
 On the same input and memory layout the features equal those of the packages' own calls bit for bit (tests/measures).
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
@@ -18,11 +17,13 @@ from torch.nn import functional
 
 from sgad.errors import InputError
 from sgad.machine.files import sha256_of
-from sgad.measures.extractors.building import read_state
+from sgad.measures.extractors.building import as_safe_pickle, read_state
 from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.images import Bytes, to_uint8_rgb
 
 SIZE = 299
+#: Names in torch-fidelity's network; what comes before, in order, makes the features.
+LAYERS_AFTER_POOLING = ("fc",)
 #: A third of the time of the default order; the convolutions round otherwise (4e-5 of the largest feature of a random network).
 LAYOUT = torch.channels_last
 #: Measured peak of a forward pass per image at 299 x 299, float32.
@@ -151,12 +152,8 @@ def _of_torch_fidelity(state: dict[str, Tensor]) -> nn.Module:
     """torch-fidelity's layers, from what follows its resize to its average pool."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    # It unpickles whatever it is given, so it is given a pickle that we wrote.
-    safe = io.BytesIO()
-    torch.save(state, safe)
-    safe.seek(0)
-    network = FeatureExtractorInceptionV3("sgad", ["2048"], feature_extractor_weights_path=safe)
-    layers = [layer for name, layer in network.named_children() if name != "fc"]
+    network = FeatureExtractorInceptionV3("sgad", ["2048"], feature_extractor_weights_path=as_safe_pickle(state))
+    layers = [layer for name, layer in network.named_children() if name not in LAYERS_AFTER_POOLING]
     return _Pooled(nn.Sequential(*layers), network.fc.weight.detach())
 
 

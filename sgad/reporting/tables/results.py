@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgad.catalogue import TableKind
 from sgad.display.captions import (
+    checked_caption,
     data_caption,
     dataset_title,
     memorisation_caption,
@@ -93,6 +94,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
                 _other_protocols_text(others),
                 missing_caption(here, captions),
                 set_aside_caption(here),
+                checked_caption(here),
                 memorisation_caption(here),
                 _sources(figures, here),
             ]
