@@ -86,6 +86,7 @@ METRICS: dict[str, Metric] = {
         *_inception_metrics("torch", "pytorch-fid"),
         *_inception_metrics("clean", "clean-fid"),
         *_autoencoder_metrics("fad_fsvae", "FSVAE protocol"),
+        *_autoencoder_metrics("fad_fsddim", "FSDDIM protocol"),
         *_autoencoder_metrics("fad_eval", "evaluation mode"),
         *_autoencoder_metrics("fad_own", "own autoencoder"),
         Metric("fad_val", "FAD (FSVAE protocol, valid)", higher_is_better=False),

@@ -158,7 +158,7 @@ def measure(
     """Compare images with a reference and write each value with its protocol.
 
     Measures: fid, is, kid, prc, prdc, fid_infinity (Inception); cfd, ccs, kid_classifier, precision_classifier, ...
-    (classifier of the data set); fad_fsvae, fad_eval, fad_own (autoencoders); nearest_neighbour (copies of training
+    (classifier of the data set); fad_fsvae, fad_fsddim, fad_eval, fad_own (autoencoders); nearest_neighbour (copies of training
     images). What cannot be computed is said in its row, with the command that mends it.
 
     \b

@@ -16,8 +16,8 @@ from sgad.measures.quantities import combine, over_draws
 from sgad.measures.reference import Comparable, ImageReference, Reference, StatisticsReference
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
 
-#: The published protocol of fad_fsvae: 20 batches of 256 generated images.
-FSVAE_GENERATED = 5120
+#: Generated images of the published protocols: 20 batches of 256, 40 of 250.
+GENERATED = {"fad_fsvae": 5120, "fad_fsddim": 10_000}
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,8 @@ def _generated(network: str, sets: _Sets, draws: int) -> tuple[ImageSet, _Sets]:
     """
     count, known = len(sets.samples), sets.reference.count
     wanted = count - count % draws
-    if network == "fad_fsvae" and (draws > 1 or known not in (None, count)):
-        wanted = FSVAE_GENERATED * draws
+    if network in GENERATED and (draws > 1 or known not in (None, count)):
+        wanted = GENERATED[network] * draws
     if count < wanted:
         raise Missing(f"needs {wanted} generated images, has {count}", f"sgad sample DIR --num {wanted}")
     if count == wanted:

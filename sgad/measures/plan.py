@@ -8,7 +8,7 @@ from sgad.errors import InputError, nearest, require_choice
 #: Name of a protocol -> suffix of the metric keys that it makes.
 PROTOCOLS = {"torch-fidelity": "tf1", "pytorch-fid": "torch", "clean": "clean"}
 INCEPTION = tuple(f"inception_{suffix}" for suffix in PROTOCOLS.values())
-AUTOENCODERS = ("fad_fsvae", "fad_eval", "fad_own")
+AUTOENCODERS = ("fad_fsvae", "fad_fsddim", "fad_eval", "fad_own")
 NETWORKS = ("classifier", *INCEPTION, *AUTOENCODERS)
 #: Quantities that any features give; each metric key is the quantity, "_", the network.
 COMMON = ("kid", "precision", "recall", "density", "coverage")

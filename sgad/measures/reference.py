@@ -71,7 +71,7 @@ class ImageReference:
 
     def compare(self, extractor: Extractor, parts: list[Features], network: str, options: Options) -> list[Comparable]:
         """Features against features; those of the reference are kept in the cache."""
-        features = features_of(extractor, self.images, self.sha256, options, keep=True)
+        features = features_of(extractor.reference or extractor, self.images, self.sha256, options, keep=True)
         return [Comparison(part, features, network, options.seed) for part in parts]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sgad.config.experiment import VALID_MEASURES
 from sgad.names import metric_info
-from sgad.store.inference import LEVEL, Difference, holm, paired, welch
+from sgad.store.inference import LEVEL, holm, paired, welch
 from sgad.store.stored import rows_of
 from sgad.store.summary import has_value, is_baseline
 
@@ -127,13 +127,12 @@ def _comparison(
         len(theirs),
         mean,
         other_mean,
-        **_numbers(found, min(len(ours), len(theirs))),
+        found.mean,
+        found.low,
+        found.high,
+        found.degrees,
+        found.p if min(len(ours), len(theirs)) >= MIN_SEEDS else math.nan,
     )
-
-
-def _numbers(found: Difference, seeds: int) -> dict[str, float]:
-    numbers = {"difference": found.mean, "low": found.low, "high": found.high, "degrees": found.degrees}
-    return numbers | {"p": found.p if seeds >= MIN_SEEDS else math.nan}
 
 
 def _moments(values: Iterable[float]) -> tuple[float, float, int]:

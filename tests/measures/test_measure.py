@@ -13,8 +13,9 @@ from sgad.errors import InputError
 from sgad.measures.baselines import baselines, baselines_to_file, noise_images
 from sgad.measures.comparing import measure_images
 from sgad.measures.extractors.features import Extractor
-from sgad.measures.extractors.networks import Sources, identify_weights
+from sgad.measures.extractors.networks import Sources, identify_weights, load_network
 from sgad.measures.images import images_of_array
+from sgad.measures.mathematics.frechet import frechet_distance_of_features
 from sgad.measures.passes import Options
 from sgad.measures.readers import open_images, open_split
 from sgad.measures.stage import measure_to_file
@@ -230,6 +231,31 @@ def test_fad_fsvae_wants_exactly_its_number_of_images(tmp_path, random, digits):
     assert "training mode, batches of 256" in full["fad_fsvae"]["protocol"]
     drawn = _by_metric(measure_images(many, reference, ["fad_fsvae"], options=replace(options, draws=2)))
     assert drawn["fad_fsvae"]["status"] == "not computed: needs 10240 generated images, has 5300"
+
+
+def test_fad_fsddim_takes_ten_thousand_images_in_its_own_batches(tmp_path, random):
+    import torch
+    from safetensors.torch import save_file
+
+    from sgad.measures.extractors.autoencoder import Encoder
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(Encoder(1, 4, 64).state_dict(), tmp_path / "fashion_64.safetensors")
+    options = Options(Sources(fsvae=tmp_path / "fashion_64.safetensors"))
+    pixels = random.integers(0, 256, (10_050, 1, 32, 32), np.uint8)
+    reference = images_of_array(pixels[:300])
+    (short,) = measure_images(images_of_array(pixels[:9000]), reference, ["fad_fsddim"], options=options)["metrics"]
+    assert short["status"] == "not computed: needs 10000 generated images, has 9000"
+    (row,) = measure_images(images_of_array(pixels), reference, ["fad_fsddim"], options=options)["metrics"]
+    assert row["n"] == 10_000
+    assert "training mode, batches of 250 (reference: of 256)" in row["protocol"]
+    # The same two steps by hand: 250 at a time on one side, 256 on the other.
+    fsddim = load_network("fad_fsddim", options.sources)[0]
+    fsvae = load_network("fad_fsvae", options.sources)[0]
+    generated = np.concatenate([fsddim.compute(pixels[start : start + 250])[0] for start in range(0, 10_000, 250)])
+    known = np.concatenate([fsvae.compute(pixels[:256])[0], fsvae.compute(pixels[256:300])[0]])
+    assert row["value"] == pytest.approx(frechet_distance_of_features(generated, known))
 
 
 def test_events_are_measured_as_still_images_that_are_named(tmp_path, random):

@@ -4,9 +4,14 @@ Kamata, Mukuta and Harada 2022, "Fully Spiking Variational Autoencoder" (AAAI); 
 kamata1729/FullySpikingVAE, commit ffadb3d. Its protocol leaves batch norm in training mode, so that each
 batch of 256 is normalised by itself: shifts that a whole batch shares vanish. `fad_fsvae` is that, for
 comparison with papers; `fad_eval` the same network in evaluation mode.
+
+Watanabe, Mukuta and Harada 2023, "Fully Spiking Denoising Diffusion Implicit Models" (arXiv:2312.01742); code
+mil-tokyo/FSDDIM, commit 277cd7c, takes 10,000 generated images in batches of 250 and the FSVAE authors' statistics of the
+test split, which are of batches of 256: `fad_fsddim`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,8 +31,8 @@ from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView
 from sgad.measures.readers import open_split
 
-#: The published protocol.
-BATCH = 256
+#: Images a batch of the published protocols: of the reference and FSVAE's generated images, and of FSDDIM's.
+BATCH, FSDDIM_BATCH = 256, 250
 #: Start and end of the SHA-256 of released checkpoints.
 PUBLISHED_PTH = {"fashion_64.pth": ("234f4335d9da", "89e8")}
 OWN = "autoencoder.safetensors"
@@ -96,10 +101,18 @@ def scaled(images: Bytes, size: int) -> Tensor:
     return torch.from_numpy(images).float() / 255 * 2 - 1
 
 
-def load_published(path: Path | str, *, train_mode: bool, device: str = "cpu") -> Extractor:
-    """Return the published encoder from the authors' .pth (loaded as weights only) or from .safetensors.
+def load_fsddim(path: Path | str, device: str = "cpu") -> Extractor:
+    """The published encoder as FSDDIM's authors use it: generated images in batches of 250, the reference in those of 256."""
+    reference = load_published(path, train_mode=True, device=device)
+    generated = load_published(path, train_mode=True, device=device, batch=FSDDIM_BATCH)
+    protocol = f"{generated.protocol} (reference: of {BATCH})"
+    return replace(generated, key="fad_fsddim", protocol=protocol, reference=reference)
 
-    `train_mode` as published: batches of 256 normalised by their own statistics.
+
+def load_published(path: Path | str, *, train_mode: bool, device: str = "cpu", batch: int = BATCH) -> Extractor:
+    """The published encoder from the authors' .pth (loaded as weights only) or from .safetensors.
+
+    `train_mode` as published: batches normalised by their own statistics.
     """
     path = Path(path)
     state, digest = read_state(path), sha256_of(path)
@@ -116,15 +129,15 @@ def load_published(path: Path | str, *, train_mode: bool, device: str = "cpu") -
         network.train(train_mode)
         return as_numpy(network(scaled(images, size).to(device))), None
 
-    mode = f"training mode, batches of {BATCH}" if train_mode else "evaluation mode"
+    mode = f"training mode, batches of {batch}" if train_mode else "evaluation mode"
     return Extractor(
         key="fad_fsvae" if train_mode else "fad_eval",
         protocol=f"FSVAE autoencoder {path.name} {short_hash(digest)}, Pillow bilinear to {size}, {mode}",
         sha256=digest,
         compute=compute,
         bytes_per_image=1 << 20,
-        largest_batch=BATCH,
-        fixed_batch=BATCH if train_mode else None,
+        largest_batch=batch,
+        fixed_batch=batch if train_mode else None,
     )
 
 
@@ -218,8 +231,6 @@ def _fit(network: nn.Module, pixels: Tensor, epochs: int, generator: torch.Gener
 
 def load_own(path: Path | str, event_view: str | None = None, device: str = "cpu") -> Extractor:
     """Return our own autoencoder's encoder, in evaluation mode."""
-    from dataclasses import replace
-
     published = load_published(path, train_mode=False, device=device)
     view = f", {EVENT_VIEWS[event_view]}" if event_view else ""
     protocol = published.protocol.replace("FSVAE autoencoder", "own autoencoder")

@@ -46,7 +46,7 @@ class Extractor:
     key: how the metrics made of it are called ("classifier", "inception_clean"). protocol: all that decides
     the features: network, weights, resize, scaling, mode; equal protocols compare. compute: uint8 (B, C, H,
     W) to features (B, d) and logits. fixed_batch: the network sees batches of this size, because its features
-    depend on them.
+    depend on them. reference: what reference images are seen by where the protocol treats them otherwise.
     """
 
     key: str
@@ -56,6 +56,7 @@ class Extractor:
     bytes_per_image: int = 1 << 20
     largest_batch: int = 256
     fixed_batch: int | None = None
+    reference: "Extractor | None" = None
     is_slow: bool = False
 
 

@@ -93,8 +93,10 @@ def _fsvae(network: str, sources: Sources) -> Extractor:
     path = sources.fsvae or _find_fsvae(sources.data)
     if path is None:
         raise Missing("weights absent", "--weights PATH of the FSVAE autoencoder, or put it into $SGAD_FAD_DIR")
-    from sgad.measures.extractors.autoencoder import load_published
+    from sgad.measures.extractors.autoencoder import load_fsddim, load_published
 
+    if network == "fad_fsddim":
+        return load_fsddim(path, sources.device)
     return load_published(path, train_mode=network == "fad_fsvae", device=sources.device)
 
 

@@ -209,12 +209,19 @@ def _reported_of(figures: list[Reported], label: str, row: Row) -> dict[str, str
     return {f.metric: f.value for f in figures if (f.model, f.family, f.time_steps) == what}
 
 
+#: FAD by published protocols: the measure, whose it is, and which reported rows it compares with.
+_PUBLISHED_FAD = (("fad_fsvae", "FSVAE's", "FSVAE and VAE"), ("fad_fsddim", "FSDDIM's", "FSDDIM"))
+
+
 def comparability(metrics: "pd.DataFrame") -> str:
-    """Return which reported figures the rows of metrics.csv compare with: FAD, if it was measured as FSVAE did, or none."""
+    """Which reported figures the rows of metrics.csv compare with: FAD, where it was measured as those who report it did."""
     warning = "Reported figures are other people's, by other protocols, and not comparable with ours"
-    if not (metrics["metric"] == "fad_fsvae").any():
-        return warning
-    return f"{warning}, save FAD: {metric_info('fad_fsvae').label} is measured as FSVAE's authors did"
+    measured = [
+        f"{metric_info(key).label} is measured as {whose} authors did and compares with the FAD of {rows}"
+        for key, whose, rows in _PUBLISHED_FAD
+        if (metrics["metric"] == key).any()
+    ]
+    return f"{warning}, save FAD: {'; '.join(measured)}" if measured else warning
 
 
 def _sources(figures: list[Reported], here: "pd.DataFrame") -> str:
