@@ -20,6 +20,7 @@ help: ## list the targets
 .PHONY: quick
 quick: .venv/.installed ## train three models on real digits and report, in ten minutes
 	@$(BIN)/snakemake --quiet host progress reason rules --config experiment=quick
+	@$(BIN)/sgad verify quick --brief || [ $$? -eq 1 ]
 	@echo "The report is ready: $(CURDIR)/results/experiments/quick/report.html"
 
 .PHONY: test
@@ -50,6 +51,10 @@ lint: .venv/.lint ## style, types, workflow
 readme: .venv/.installed ## the results in README.md, from stored results
 	$(BIN)/python -m sgad.reporting.readme
 
+.PHONY: docs-figures
+docs-figures: .venv/.installed ## the figures that README and documents show, from the reference
+	$(BIN)/python -m docs.figures
+
 .PHONY: docs
 docs: .venv/.docs ## the site in build/docs; a dead link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet
@@ -66,6 +71,10 @@ chaos: .venv/.installed ## faults on purpose (kills, full disks, damaged files),
 .PHONY: regenerate
 regenerate: .venv/.installed ## tables, figures and report of EXPERIMENT from stored results
 	$(BIN)/snakemake regenerate --quiet host progress reason rules --config experiment=$(EXPERIMENT)
+
+.PHONY: reports
+reports: .venv/.installed ## pages of all stored experiments, own or of the reference, and results/index.html
+	@$(BIN)/sgad reports
 
 .PHONY: clean
 clean: ## remove .venv and caches; data/ and results/ stay

@@ -24,7 +24,6 @@ from sgad.models.generators import Generator, SganGenerator, SwganGenerator
 from sgad.models.registry import build_discriminator, build_generator
 from sgad.names import METRICS, label_of
 
-_STORED = re.compile(r"\]\(\.\./results/experiments/([^)]+\.png)\)")
 _MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 #: Written by others at their own pace: in the menu once they exist.
 _OPTIONAL = ("training.md", "reliability.md", "claims.md")
@@ -45,25 +44,9 @@ def _pages(entry: Any) -> list[str]:
     return [page for page in entry.values() if isinstance(page, str)] if isinstance(entry, dict) else [entry]
 
 
-def on_files(files: Any, config: Any) -> Any:
-    """Add the stored figures that pages show; in the repository they are named by their place beside docs/."""
-    # The tests import this module, too, where MkDocs need not be installed.
-    from mkdocs.exceptions import PluginError
-    from mkdocs.structure.files import File
-
-    docs = Path(config["docs_dir"])
-    shown = {name for page in docs.glob("*.md") for name in _STORED.findall(page.read_text(encoding="utf-8"))}
-    for name in sorted(shown):
-        path = docs.parent / "results/experiments" / name
-        if not path.is_file():
-            raise PluginError(f"a page shows {path}, which does not exist; run `sgad regenerate {name.split('/')[0]}`")
-        files.append(File.generated(config, f"stored/{name}", abs_src_path=str(path)))
-    return files
-
-
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the generated parts where a page asks for them, and link stored figures where `on_files` put them."""
-    return _STORED.sub(r"](stored/\1)", fill(markdown))
+    """Put the generated parts where a page asks for them."""
+    return fill(markdown)
 
 
 def fill(markdown: str) -> str:

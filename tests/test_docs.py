@@ -1,5 +1,6 @@
 """The examples of docs/adding-a-model.md, run as they stand there."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from pathlib import Path
 
 import sgad
-from docs import generate
+from docs import figures, generate
 from sgad.cli import COMMANDS
 from sgad.config.run import RunConfig
 
@@ -40,12 +41,15 @@ def test_the_example_model_trains_samples_and_has_its_energy(tmp_path: Path, rep
     assert sgad.load(tmp_path / "runs" / "mean_readout").sample(2).shape == (2, 1, 28, 28)
 
 
-def test_stored_figures_that_pages_show_are_there(repository: Path) -> None:
-    text = "".join(page.read_text(encoding="utf-8") for page in (repository / "docs").glob("*.md"))
-    shown = re.findall(r"\]\((\.\./results/[^)]+)\)", text)
-    assert shown
-    assert all((repository / "docs" / path).is_file() for path in shown)
-    assert generate.on_page_markdown("![x](../results/experiments/a/figures/b.png)") == "![x](stored/a/figures/b.png)"
+def test_figures_that_pages_show_are_drawn_from_the_reference_as_it_is(repository: Path) -> None:
+    sources = json.loads(figures.SOURCES.read_text(encoding="utf-8"))
+    wanted = figures.shown(repository)
+    assert wanted
+    assert set(sources) == {"/".join(figure) for figure in wanted}
+    for experiment, kind, dataset in wanted:
+        assert (figures.FOLDER / experiment / f"{kind}-{dataset}.webp").is_file()
+        source = figures.source_hash(repository, experiment)
+        assert sources[f"{experiment}/{kind}/{dataset}"] == source, "run `make docs-figures`"
 
 
 def test_generated_references_name_every_key_and_command() -> None:

@@ -115,7 +115,7 @@ def clone(tmp_path: Path, repository: Path) -> Path:
     )
     for name in names:
         (tmp_path / name).symlink_to(repository / name)
-    for name in ("results/experiments", "zoo"):
+    for name in ("results/reference", "zoo"):
         shutil.copytree(repository / name, tmp_path / name)
     return tmp_path
 

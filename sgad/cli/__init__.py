@@ -38,6 +38,13 @@ COMMANDS = {
     "figures": ("sgad.cli.reporting", "figures", "Draw an experiment's figures (SVG, PNG)."),
     "report": ("sgad.cli.reporting", "report", "Write an experiment's report.html."),
     "regenerate": ("sgad.cli.reporting", "regenerate", "Tables, figures and report from stored results."),
+    "reports": ("sgad.cli.reference", "reports", "The pages of all stored experiments, and one index page."),
+    "verify": (
+        "sgad.cli.reference",
+        "verify",
+        "Compare own results with the reference that comes with the repository.",
+    ),
+    "publish": ("sgad.cli.reference", "publish", "Make own, finished results the reference."),
     "halve": ("sgad.cli.reporting", "halve", "Write the next experiment of a search by successive halving."),
     "status": ("sgad.cli.overview", "status", "Show every run of an experiment: progress, speed, failures."),
     "audit": ("sgad.cli.overview", "audit", "Check that every stored number follows from its run, config and data."),

@@ -30,18 +30,37 @@ _MEASURES = click.option(
     show_default=True,
     help="Train the classifiers; without them, the autoencoder alone.",
 )
+@click.option(
+    "--shipped", is_flag=True, help="Take the networks that come with the package, if there are any for these data."
+)
+@click.option(
+    "--pack", type=_FOLDER, help="Also write them as one half-precision file into this folder, to be shipped."
+)
 @_THREADS
-def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, classifiers: bool, threads: int) -> None:
+def classifier(
+    dataset: str,
+    data: Path,
+    out: Path | None,
+    autoencoder: bool,
+    classifiers: bool,
+    shipped: bool,
+    pack: Path | None,
+    threads: int,
+) -> None:
     """Train three small classifiers on DATASET's training split; cfd and ccs are measured with them.
 
-    A data set without labels gets an autoencoder alone.
+    A data set without labels gets an autoencoder alone. For the data sets that come with the package nothing needs to be
+    trained: their networks come with it, too, so that measured values are the same on every machine.
     """
     if not (classifiers or autoencoder):
         raise InputError("--no-classifiers leaves nothing to train; add --autoencoder")
+    folder = out or data / dataset / "classifier"
+    if shipped and (name := _unpacked(data / dataset, folder)):
+        click.echo(f"{dataset}: classifiers and autoencoder {name}")
+        return
     from sgad.machine.devices import set_threads
 
     set_threads(threads)
-    folder = out or data / dataset / "classifier"
     if not classifiers:
         from sgad.measures.extractors.autoencoder import train_autoencoder
 
@@ -54,6 +73,19 @@ def classifier(dataset: str, data: Path, out: Path | None, autoencoder: bool, cl
     click.echo(f"{dataset}: test accuracy {accuracies}" if accuracies else f"{dataset}: {summary['status']}")
     if "autoencoder" in summary:
         _tell_loss(dataset, summary["autoencoder"])
+    if pack is not None:
+        from sgad.measures.extractors.shipped import pack as write
+
+        click.echo(write(folder, dataset, pack))
+
+
+def _unpacked(data: Path, folder: Path) -> str:
+    """Write the shipped networks of a prepared data set into `folder`; return the name of their file, or ""."""
+    from sgad.machine.files import read_json
+    from sgad.measures.extractors.shipped import find_shipped, unpack
+
+    found = find_shipped(data.name, str(read_json(data / "manifest.json").get("content_hash", "")))
+    return str(unpack(found, folder)["shipped"]) if found else ""
 
 
 def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:

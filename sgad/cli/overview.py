@@ -19,12 +19,17 @@ def status(experiment: str, results: Path, logs: Path, as_json: bool) -> None:
     """Show every run of EXPERIMENT: progress, speed, time left, and what failed why."""
     from sgad.config.experiment import load_experiment
     from sgad.runs.status import experiment_status, format_states
+    from sgad.store.reference import stored_note
 
-    states = experiment_status(load_experiment(experiment), results, logs)
+    config = load_experiment(experiment)
+    states = experiment_status(config, results, logs)
     if as_json:
         click.echo(json.dumps([state.as_dict() for state in states], indent=1))
-    else:
-        click.echo(format_states(states))
+        return
+    click.echo(format_states(states))
+    if note := stored_note(results, config.name):
+        has_folders = any(state.status != "absent" for state in states)
+        click.echo(note if has_folders else f"{note}; no run folders here")
 
 
 @click.command()

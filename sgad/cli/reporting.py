@@ -18,12 +18,13 @@ _RESULTS = click.option(
 @_EXPERIMENT
 @_RESULTS
 @click.option("--data", default="data", show_default=True, type=click.Path(path_type=Path), help="Prepared data sets.")
-def collect(experiment: str, results: Path, data: Path) -> None:
+@click.option("--with-reference", is_flag=True, help="Take runs that are absent here from the reference.")
+def collect(experiment: str, results: Path, data: Path, with_reference: bool) -> None:
     """Gather metrics.json and histories of EXPERIMENT's runs into results/experiments/EXPERIMENT/."""
     from sgad.config.experiment import load_experiment
     from sgad.store.collect import collect as run
 
-    click.echo(run(load_experiment(experiment), results, data))
+    click.echo(run(load_experiment(experiment), results, data, with_reference=with_reference))
 
 
 @click.command()
@@ -65,10 +66,16 @@ def report(experiment: str, results: Path) -> None:
 @_EXPERIMENT
 @_RESULTS
 def regenerate(experiment: str, results: Path) -> None:
-    """Make EXPERIMENT's tables, figures and report again from stored results, without torch, in seconds."""
+    """Make EXPERIMENT's tables, figures and report again from stored results, without torch, in seconds.
+
+    Where nothing was collected here, the reference that comes with the repository is read.
+    """
     from sgad.config.experiment import load_experiment
     from sgad.reporting.regenerate import regenerate as run
+    from sgad.store.reference import source_note
 
+    if note := source_note(results, load_experiment(experiment).name):
+        click.echo(note, err=True)
     for path in run(load_experiment(experiment), results):
         click.echo(path)
 

@@ -20,7 +20,7 @@ from sgad.reporting.tables.save import save_tables
 from sgad.store.collect import collect
 from sgad.store.kept import FILES as KEPT_FILES
 from sgad.store.provenance import Provenance, collected_hashes, read_provenance, read_rows, row_key
-from sgad.store.stored import experiment_folder, read_stored
+from sgad.store.stored import experiment_folder, read_stored, stored_folder
 
 Row = Mapping[str, str]
 
@@ -52,13 +52,19 @@ class _Place:
 
     @property
     def folder(self) -> Path:
-        return experiment_folder(self.results, self.experiment.name)
+        return stored_folder(self.results, self.experiment.name)
+
+    @property
+    def is_reference(self) -> bool:
+        return self.folder != experiment_folder(self.results, self.experiment.name)
 
     def run_folder(self, key: RunKey) -> Path:
         return self.results / "runs" / key.folder
 
     def present(self) -> list[RunKey]:
-        """The runs whose folders are there."""
+        """The runs whose folders are there; the reference's are another's, whatever is here."""
+        if self.is_reference:
+            return []
         return [key for key in self.experiment.run_keys() if (self.run_folder(key) / "run.json").is_file()]
 
 
@@ -147,7 +153,7 @@ def _differing_rows(place: _Place) -> Iterator[str]:
         again = Path(name) / place.experiment.name
         again.mkdir()
         # What is kept of runs whose folders are gone decides which values of the others are set aside.
-        for file in (file for file in KEPT_FILES if (place.folder / file).is_file()):
+        for file in (file for file in (*KEPT_FILES, "histories.csv") if (place.folder / file).is_file()):
             shutil.copyfile(place.folder / file, again / file)
         try:
             collect(place.experiment, place.results, place.data, folder=again)
@@ -185,11 +191,12 @@ def _other_tables(place: _Place) -> Iterator[str]:
     stored = read_stored(place.results, place.experiment.name)
     with tempfile.TemporaryDirectory() as name:
         try:
-            made = save_tables(replace(stored, folder=Path(name)), place.experiment.tables)
+            made = save_tables(replace(stored, made_in=Path(name)), place.experiment.tables)
         except SgadError as error:
             yield str(error)
             return
-        for path in made:
+        # The reference keeps tables as Markdown alone.
+        for path in (path for path in made if path.suffix == ".md" or not place.is_reference):
             kept = place.folder / path.relative_to(name)
             if not kept.is_file():
                 yield f"{kept} is absent; run `sgad regenerate {place.experiment.name}`"

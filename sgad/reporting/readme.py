@@ -14,7 +14,7 @@ from sgad.display.formats import Cell, Column, Table, to_markdown
 from sgad.errors import InputError
 from sgad.machine.files import write_text
 from sgad.reporting.tables.results import MEANS, OTHER_PROTOCOL, comparability, results_tables
-from sgad.store.stored import Stored, experiment_folder, read_stored
+from sgad.store.stored import METRICS, REFERENCE, Stored, read_folder
 from sgad.store.summary import summarise
 
 #: The same tables with everything that their captions say.
@@ -36,12 +36,10 @@ def fill_readme(text: str, results_dir: Path | str = "results") -> str:
 
 
 def results_block(experiments: Sequence[str], results_dir: Path | str = "results") -> str:
-    """Return the result tables of the experiments in Markdown; one that was never collected is left out."""
-    stored = [
-        read_stored(results_dir, name)
-        for name in experiments
-        if (experiment_folder(results_dir, name) / "metrics.csv").is_file()
-    ]
+    """Return the result tables of the experiments in Markdown; one that the reference does not have is left out."""
+    # Never own results: README says what comes with the repository.
+    folders = [Path(results_dir) / REFERENCE / name for name in experiments]
+    stored = [read_folder(folder) for folder in folders if (folder / METRICS).is_file()]
     return "\n".join(part for each in stored for part in _tables(each))
 
 
@@ -63,7 +61,7 @@ def _tables(stored: Stored) -> Iterator[str]:
         yield to_markdown(_narrowed(replace(table, caption=caption)))
         if (stored.folder / PROTOCOLS).is_file():
             what = "How each column was measured" + (", and whose the reported figures are" if is_compared else "")
-            yield f"[{what}](results/experiments/{stored.folder.name}/{PROTOCOLS}).\n"
+            yield f"[{what}](results/reference/{stored.folder.name}/{PROTOCOLS}).\n"
 
 
 def _is_marked(table: Table) -> bool:

@@ -8,8 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sgad.errors import InputError
-from sgad.store.stored import experiment_folder
+from sgad.store.stored import stored_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def regenerate(experiment: "ExperimentConfig", results_dir: Path | str = "results") -> list[Path]:
-    """Make the tables, figures and report.html of a collected experiment again; return the files written.
+    """Make the tables, figures and report.html of a collected experiment, or of the reference, again; return the files written.
 
     A second process draws part of the figures from the start: importing pandas and matplotlib takes as long
     as drawing.
@@ -26,11 +25,9 @@ def regenerate(experiment: "ExperimentConfig", results_dir: Path | str = "result
     Raises
     ------
     InputError
-        If the experiment was never collected.
+        If the experiment was never collected and the reference does not have it.
     """
-    folder = experiment_folder(results_dir, experiment.name)
-    if not (folder / "metrics.csv").is_file():
-        raise InputError(f"{folder / 'metrics.csv'} does not exist; run `sgad collect {experiment.name}` first")
+    stored_folder(results_dir, experiment.name)
     pool = ProcessPoolExecutor(1, get_context("spawn"))
     try:
         theirs = pool.submit(_draw, results_dir, experiment.name, experiment.figures, True)

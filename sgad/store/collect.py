@@ -20,7 +20,7 @@ from sgad.names import label_of
 from sgad.runs.record import read_record
 from sgad.store.histories import read_history
 from sgad.store.kept import Kept, kept_runs
-from sgad.store.pictures import collect_pictures
+from sgad.store.pictures import collect_pictures, copy_pictures
 from sgad.store.provenance import read_rows, write_provenance
 from sgad.store.set_aside import SET_ASIDE, set_aside
 from sgad.store.stored import (
@@ -30,10 +30,12 @@ from sgad.store.stored import (
     FINDING_COLUMNS,
     KEY_COLUMNS,
     METRIC_COLUMNS,
+    METRICS,
     RUN_COLUMNS,
     Captions,
     DatasetFacts,
     experiment_folder,
+    reference_folder,
     run_name,
 )
 
@@ -55,6 +57,8 @@ def collect(
     results_dir: Path | str = "results",
     data_dir: Path | str = "data",
     folder: Path | None = None,
+    *,
+    with_reference: bool = False,
 ) -> Path:
     """Write {metrics.csv, runs.csv, histories.csv, analyses.csv, captions.json, provenance.json, grids/}.
 
@@ -62,6 +66,8 @@ def collect(
     ----------
     folder
         Where to; results/experiments/E if it is not given.
+    with_reference
+        Whether runs that are absent here are taken from the reference: one machine trains some seeds, the next the others.
 
     Returns
     -------
@@ -75,13 +81,15 @@ def collect(
     """
     results_dir, data_dir = Path(results_dir), Path(data_dir)
     folder = folder or experiment_folder(results_dir, experiment.name)
-    runs = _find_runs(experiment, results_dir, folder)
+    reference = reference_folder(results_dir, experiment.name) if with_reference else None
+    runs = _find_runs(experiment, results_dir, folder, reference)
     _refuse_to_forget(runs, folder, experiment.name)
 
     metrics = _all_metric_rows(runs, experiment.measures)
     if experiment.baselines:
         for dataset in experiment.dataset_keys():
-            metrics += _baseline_rows(dataset, folder / "baselines" / f"{dataset}.json")
+            own = _baseline_rows(dataset, folder / "baselines" / f"{dataset}.json")
+            metrics += own or (_stored_baselines(dataset, reference) if reference else [])
     remedies = {row["metric"]: text for row in metrics if (text := row.pop("remedy", None))}
     _write_csv(folder / "runs.csv", RUN_COLUMNS, [run.row for run in runs])
     _write_histories(folder / "histories.csv", runs)
@@ -90,6 +98,8 @@ def collect(
         _write_csv(folder / "analyses.csv", ANALYSIS_COLUMNS, analysed)
     found = [(run_name(*run.key), run.folder) for run in runs if run.kept is None]
     kept = {run_name(*run.key) for run in runs if run.kept is not None}
+    if reference is not None:
+        copy_pictures(reference / "grids", folder / "grids", kept)
     collect_pictures(folder / "grids", found, _detailed(experiment), kept)
     write_json(folder / "captions.json", _captions(experiment, runs, data_dir, folder, remedies))
     # Last: whoever waits for metrics.csv finds the other files whole.
@@ -113,10 +123,15 @@ def _refuse_to_forget(runs: Sequence[_Run], folder: Path, name: str) -> None:
             )
 
 
-def _find_runs(experiment: ExperimentConfig, results_dir: Path, folder: Path) -> list[_Run]:
-    """Return every run as its folder says, or, where that is gone, as it was collected before."""
+def _find_runs(
+    experiment: ExperimentConfig, results_dir: Path, folder: Path, reference: Path | None = None
+) -> list[_Run]:
+    """Every run as its folder says, or, where that is gone, as it was collected before or is in the reference."""
     runs = [_find_run(key, results_dir) for key in experiment.run_keys()]
-    kept = kept_runs(folder, [run.key for run in runs if run.row["status"] == "absent"])
+    absent = [run.key for run in runs if run.row["status"] == "absent"]
+    kept = kept_runs(folder, absent)
+    if reference is not None:
+        kept |= kept_runs(reference, [key for key in absent if key not in kept])
     return [_Run(run.key, kept[run.key].row, run.folder, kept[run.key]) if run.key in kept else run for run in runs]
 
 
@@ -227,6 +242,11 @@ def _baseline_rows(dataset: str, path: Path) -> list[Row]:
     entries = [entry for entry in _entries(path) if entry.get("model") in BASELINES]
     same: Row = {"dataset": dataset, "variant": "", "family": "baseline", "time_steps": "", "seed": ""}
     return [same | {"model": entry["model"]} | _measured(entry, "completed") for entry in entries]
+
+
+def _stored_baselines(dataset: str, folder: Path) -> list[Row]:
+    rows: list[Row] = [dict(row) for row in read_rows(folder / METRICS)]
+    return [row for row in rows if row["dataset"] == dataset and row["model"] in BASELINES]
 
 
 def _write_histories(path: Path, runs: Iterable[_Run]) -> None:

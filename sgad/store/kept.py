@@ -12,10 +12,11 @@ from sgad.config.compose import run_hash
 from sgad.config.experiment import RunKey
 from sgad.errors import SgadError
 from sgad.store.provenance import RunTrace, read_provenance, read_rows, row_key
+from sgad.store.stored import histories_file
 
 StoredRow = dict[str, str]
 #: Without these nothing of what was collected before is kept.
-FILES = ("runs.csv", "metrics.csv", "histories.csv")
+FILES = ("runs.csv", "metrics.csv")
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Kept:
 
 
 def kept_runs(folder: Path, absent: Sequence[RunKey]) -> dict[RunKey, Kept]:
-    """Return what `folder` (results/experiments/E) holds of the absent runs, by the tree's configuration only."""
+    """What `folder` (results/experiments/E or the reference) holds of the absent runs, by the tree's configuration only."""
     if not absent or not all((folder / name).is_file() for name in FILES):
         return {}
     wanted = {(key.dataset, key.model, key.variant, str(key.seed)): key for key in absent}
@@ -49,7 +50,8 @@ def kept_runs(folder: Path, absent: Sequence[RunKey]) -> dict[RunKey, Kept]:
             kept[key] = Kept(row)
     for name in ("metrics", "histories", "analyses"):
         # An experiment without analyses has no such file.
-        for row in read_rows(path) if (path := folder / f"{name}.csv").is_file() else ():
+        path = histories_file(folder) if name == "histories" else folder / f"{name}.csv"
+        for row in read_rows(path) if path.is_file() else ():
             if (key := wanted.get(row_key(row))) in kept:
                 kept[key].add(name, row)
     traces = _traces(folder)

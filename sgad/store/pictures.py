@@ -47,10 +47,20 @@ def collect_pictures(
     return written
 
 
+def copy_pictures(source: Path, target: Path, names: Collection[str]) -> None:
+    """Copy the pictures of the named runs from one grids/ folder to another that has none of them."""
+    for name in names:
+        for path in pictures_of(source, name) if not pictures_of(target, name) else ():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
 def pictures_of(folder: Path, name: str) -> list[Path]:
-    """Return the pictures of one run that `folder` holds."""
+    """Return the pictures of one run that `folder` holds; those of the reference are WebP."""
     endings = (".png", ".gif", "-steps.png", *(f"-{drawn}" for drawn in analysis_pictures()))
-    single = [folder / f"{name}{ending}" for ending in endings]
+    both = [variant for ending in endings for variant in dict.fromkeys((ending, ending.replace(".png", ".webp")))]
+    single = [folder / f"{name}{ending}" for ending in both]
     return [*(path for path in single if path.is_file()), *sorted((folder / name).glob("step-*.webp"))]
 
 

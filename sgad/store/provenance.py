@@ -6,6 +6,7 @@ a number can edit its hash.
 """
 
 import csv
+import gzip
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -15,11 +16,11 @@ from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError, SgadError
 from sgad.machine.files import read_json, sha256_of, write_json
 from sgad.runs.record import read_record
-from sgad.store.stored import experiment_folder
+from sgad.store.stored import stored_folder
 
 FILE_NAME = "provenance.json"
 #: What `collect` makes; the other files of an experiment follow from these.
-COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "analyses.csv", "captions.json", "grids")
+COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "histories.csv.gz", "analyses.csv", "captions.json", "grids")
 
 
 class RunTrace(TypedDict):
@@ -109,7 +110,10 @@ def read_provenance(folder: Path) -> Provenance:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file as text, as they stand there."""
+    """The rows of a CSV file, compressed or not, as text."""
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
+            return list(csv.DictReader(stream))
     with open(path, encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -121,7 +125,7 @@ def row_key(row: Mapping[str, str]) -> tuple[str, str, str, str]:
 
 def trace_lines(experiment: ExperimentConfig, results_dir: Path | str = "results") -> Iterator[str]:
     """Yield, for every value of metrics.csv, the files and hashes that it goes back to."""
-    folder = experiment_folder(Path(results_dir), experiment.name)
+    folder = stored_folder(results_dir, experiment.name)
     runs = read_provenance(folder)["runs"]
     for row in read_rows(folder / "metrics.csv"):
         if not row.get("value"):

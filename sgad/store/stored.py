@@ -49,6 +49,11 @@ RUN_COLUMNS = (
 )
 #: Columns of histories.csv that say whose row it is; those of history.csv follow.
 KEY_COLUMNS = ("dataset", "model", "variant", "seed")
+METRICS = "metrics.csv"
+HISTORIES_PACKED = "histories.csv.gz"
+#: Folder below results/ of what comes with the repository.
+REFERENCE = "reference"
+PICTURES = (".png", ".webp")
 BASELINES = ("real_train", "noise", "train_copy")
 
 #: analyses.csv: whose row, and then the columns that `sgad analyse` writes.
@@ -91,7 +96,7 @@ def model_title(captions: Captions, model: str) -> str:
 
 @dataclass(frozen=True)
 class Stored:
-    """An experiment's stored results; `folder` is results/experiments/E."""
+    """An experiment's stored results; `folder` is where they are, results/experiments/E or results/reference/E."""
 
     folder: Path
     metrics: "pd.DataFrame"
@@ -100,6 +105,20 @@ class Stored:
     captions: Captions
     #: None for an experiment that was collected without analyses.
     analyses: "pd.DataFrame | None" = None
+    #: Where tables, figures and the page go, if not into `folder`: what follows from the reference is an own file.
+    made_in: Path | None = None
+
+    @property
+    def out(self) -> Path:
+        """The folder of tables/, figures/ and report.html."""
+        return self.made_in or self.folder
+
+    def picture(self, stem: str) -> Path:
+        """The picture of this name below grids/: PNG where it was collected, WebP in the reference."""
+        return next(
+            (path for suffix in PICTURES if (path := self.folder / "grids" / f"{stem}{suffix}").is_file()),
+            self.folder / "grids" / f"{stem}{PICTURES[0]}",
+        )
 
 
 def rows_of(frame: "pd.DataFrame") -> list[Any]:
@@ -112,22 +131,55 @@ def experiment_folder(results_dir: Path | str, name: str) -> Path:
     return Path(results_dir) / "experiments" / name
 
 
+def reference_folder(results_dir: Path | str, name: str) -> Path | None:
+    """The folder of an experiment's reference, below `results_dir` or in this checkout; None if there is none."""
+    places = (Path(results_dir), Path(__file__).resolve().parents[2] / "results")
+    return next(
+        (found for place in places if (found := place / REFERENCE / name) and (found / METRICS).is_file()), None
+    )
+
+
+def stored_folder(results_dir: Path | str, name: str) -> Path:
+    """The folder that stored results are read from: own ones if there are any, else the reference.
+
+    Raises
+    ------
+    InputError
+        If there is neither.
+    """
+    own = experiment_folder(results_dir, name)
+    if (own / METRICS).is_file():
+        return own
+    found = reference_folder(results_dir, name)
+    if found is None:
+        raise InputError(f"{own / METRICS} does not exist; run `sgad collect {name}` first")
+    return found
+
+
 def run_name(dataset: str, model: str, variant: str, seed: int) -> str:
     """Return the stem of a run's small pictures in grids/."""
     return f"{dataset}-{model}-{variant}-seed{seed}"
 
 
 def read_stored(results_dir: Path | str, name: str) -> Stored:
-    """Read what `sgad collect` wrote.
+    """Read what `sgad collect` wrote, or the reference where nothing was collected here.
+
+    Raises
+    ------
+    InputError
+        If there is neither, a file is absent or lacks a column.
+    """
+    return read_folder(stored_folder(results_dir, name), experiment_folder(results_dir, name))
+
+
+def read_folder(folder: Path, made_in: Path | None = None) -> Stored:
+    """Read one stored experiment; what is made of it goes to `made_in`.
 
     Raises
     ------
     InputError
         If a file is absent or lacks a column.
     """
-    folder = experiment_folder(results_dir, name)
-    if not (folder / "metrics.csv").is_file():
-        raise InputError(f"{folder / 'metrics.csv'} does not exist; run `sgad collect {name}` first")
     content = read_json(folder / "captions.json")
     if not isinstance(content, dict):
         raise InputError(f"{folder / 'captions.json'} is not what `sgad collect` writes; collect again")
@@ -147,10 +199,17 @@ def read_stored(results_dir: Path | str, name: str) -> Stored:
         folder=folder,
         metrics=metrics,
         runs=runs,
-        histories=_read_csv(folder / "histories.csv", KEY_COLUMNS),
+        histories=_read_csv(histories_file(folder), KEY_COLUMNS),
         captions=captions,
         analyses=_read_csv(analyses, ANALYSIS_COLUMNS) if (analyses := folder / "analyses.csv").is_file() else None,
+        made_in=made_in,
     )
+
+
+def histories_file(folder: Path) -> Path:
+    """The histories of a stored experiment; compressed in the reference."""
+    packed = folder / HISTORIES_PACKED
+    return packed if packed.is_file() else folder / "histories.csv"
 
 
 def _cells(frame: "pd.DataFrame") -> set[tuple[str, ...]]:

@@ -35,7 +35,7 @@ rule classifier:
         data=subpath(input[0], ancestor=2),
     shell:
         "SGAD_PROGRESS_FD=3 sgad classifier {wildcards.dataset} --data {params.data:q}"
-        " --out {params.folder:q} --threads {threads} 3>&2 > {log} 2>&1"
+        " --shipped --out {params.folder:q} --threads {threads} 3>&2 > {log} 2>&1"
 
 
 rule autoencoder:
@@ -54,5 +54,5 @@ rule autoencoder:
         folder=subpath(output[0], parent=True),
         data=subpath(input[0], ancestor=3),
     shell:
-        "SGAD_PROGRESS_FD=3 sgad classifier {wildcards.dataset} --autoencoder --no-classifiers --data {params.data:q}"
+        "SGAD_PROGRESS_FD=3 sgad classifier {wildcards.dataset} --autoencoder --no-classifiers --shipped --data {params.data:q}"
         " --out {params.folder:q} --threads {threads} 3>&2 > {log} 2>&1"

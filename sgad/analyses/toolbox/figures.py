@@ -74,7 +74,7 @@ def _pictures(stored: Stored, dataset: str, suffix: str, columns: int) -> "Figur
     labels = model_labels(runs, stored.captions)
     found = {}
     for run in rows_of(runs):
-        path = stored.folder / "grids" / f"{run_name(dataset, run.model, run.variant, run.seed)}-{suffix}.png"
+        path = stored.picture(f"{run_name(dataset, run.model, run.variant, run.seed)}-{suffix}")
         label = labels[run.model, run.variant]
         if path.is_file() and label not in found:
             with Image.open(path) as opened:

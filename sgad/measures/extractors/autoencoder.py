@@ -40,14 +40,19 @@ OWN_IMAGES_SEEN = 40_000
 OWN_TRAINING_IMAGES = 20_000
 OWN_LARGEST_EPOCHS = 20
 OWN_LATENT = 64
+#: Channels of the last convolution of our own encoder; each one before has half of the next. Small enough to be shipped.
+OWN_WIDTH = 128
 
 
 class Encoder(nn.Module):
-    """Images (B, C, S, S) in [-1, 1] to latents: [conv 3x3 / 2, batch norm, LeakyReLU 0.01] x depth, linear."""
+    """Images (B, C, S, S) in [-1, 1] to latents: [conv 3x3 / 2, batch norm, LeakyReLU 0.01] x depth, linear.
 
-    def __init__(self, channels: int, depth: int, latent: int) -> None:
+    The first convolution has `width` channels, each further one twice as many.
+    """
+
+    def __init__(self, channels: int, depth: int, latent: int, width: int = 32) -> None:
         super().__init__()
-        widths = [channels, *(32 * 2**level for level in range(depth))]
+        widths = [channels, *(width * 2**level for level in range(depth))]
         self.encoder = nn.Sequential(
             *(
                 nn.Sequential(nn.Conv2d(low, high, 3, stride=2, padding=1), nn.BatchNorm2d(high), nn.LeakyReLU(0.01))
@@ -67,7 +72,7 @@ class Autoencoder(nn.Module):
 
     def __init__(self, channels: int, depth: int, latent: int) -> None:
         super().__init__()
-        self.body = Encoder(channels, depth, latent)
+        self.body = Encoder(channels, depth, latent, OWN_WIDTH >> (depth - 1))
         widths = [16 * 2**level for level in reversed(range(depth))]
         self.spread = nn.Linear(latent, widths[0] * 4)
         self.decoder = nn.Sequential(
@@ -152,7 +157,7 @@ def _encoder_of(state: Mapping[str, Tensor], path: Path) -> tuple[nn.Module, tup
     if first is None or last is None:
         raise InputError(f"{path} does not hold the FSVAE autoencoder (no encoder.0.0 and latent_layer)")
     depth = 1 + max(int(key.split(".")[1]) for key in wanted if key.startswith("encoder."))
-    network = empty_network(Encoder, int(first.shape[1]), depth, int(last.shape[0]))
+    network = empty_network(Encoder, int(first.shape[1]), depth, int(last.shape[0]), int(first.shape[0]))
     try:
         network.load_state_dict(wanted)
     except RuntimeError as error:

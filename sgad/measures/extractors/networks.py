@@ -65,6 +65,8 @@ def _classifiers(sources: Sources) -> list[Extractor]:
             "no classifier without a data set",
             "give --dataset NAME, or --extractor FOLDER with classifier.json",
         )
+    if sources.classifier is None:
+        _take_shipped(sources.data, "classifier.json")
     if not (folder / "classifier.json").is_file():
         name = sources.data.name if sources.data is not None else "DATASET"
         raise Missing("classifier absent", f"sgad classifier {name}")
@@ -112,7 +114,21 @@ def _find_fsvae(data: Path | None) -> Path | None:
     return None
 
 
+def _take_shipped(data: Path | None, name: str) -> None:
+    """Put the networks that come with the package next to a prepared data set that has none of its own."""
+    if data is None or (data / "classifier" / name).is_file() or not (data / "manifest.json").is_file():
+        return
+    from sgad.machine.files import read_json
+    from sgad.measures.extractors.shipped import find_shipped, unpack
+
+    found = find_shipped(data.name, str(read_json(data / "manifest.json").get("content_hash", "")))
+    if found is not None:
+        unpack(found, data / "classifier")
+
+
 def _own(sources: Sources) -> Extractor:
+    if sources.own is None:
+        _take_shipped(sources.data, "autoencoder.safetensors")
     path = sources.own or (sources.data / "classifier" / "autoencoder.safetensors" if sources.data else None)
     if path is None or not path.is_file():
         raise Missing(

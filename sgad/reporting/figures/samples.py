@@ -26,10 +26,7 @@ def samples_figure(stored: Stored, dataset: str) -> "Figure | None":
     runs = stored.runs[stored.runs["dataset"] == dataset]
     labels = model_labels(runs, stored.captions)
     found = {(run.model, run.variant, run.seed): run for run in rows_of(runs)}
-    pictures = {
-        key: _picture(stored.folder / "grids" / f"{run_name(dataset, *key)}.png")
-        for key in sorted(found, key=lambda key: key[2])
-    }
+    pictures = {key: _picture(stored.picture(run_name(dataset, *key))) for key in sorted(found, key=lambda key: key[2])}
     drawn = {key: picture for key, picture in pictures.items() if picture is not None}
     if not drawn:
         return None

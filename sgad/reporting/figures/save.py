@@ -35,9 +35,9 @@ def save_figures(stored: Stored, jobs: Sequence[tuple[str, str]]) -> list[Path]:
     kinds = {kind: function_of(figure_of(kind).draw) for kind, _ in jobs}
     written: list[Path] = []
     # The workflow waits for the folder, even if there is nothing to draw.
-    (stored.folder / "figures").mkdir(parents=True, exist_ok=True)
+    (stored.out / "figures").mkdir(parents=True, exist_ok=True)
     for kind, dataset in jobs:
-        stem = stored.folder / "figures" / f"{kind}-{dataset}"
+        stem = stored.out / "figures" / f"{kind}-{dataset}"
         with paper_style():
             figure = kinds[kind](stored, dataset)
         if figure is None:

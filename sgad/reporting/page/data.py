@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,7 @@ class Embedder:
             return ""
         size = path.stat().st_size
         if size > self.budget:
-            relative = path.relative_to(self.folder).as_posix()
+            relative = os.path.relpath(path, self.folder).replace(os.sep, "/")
             self.linked.append(relative)
             return relative
         self.budget -= size
@@ -77,7 +78,7 @@ def samples_of(stored: Stored, dataset: str, pictures: Embedder) -> list[dict[st
         {
             "seed": int(seed),
             "cards": [
-                _card(stored.folder / "grids", model, found[key], pictures)
+                _card(stored, model, found[key], pictures)
                 for model in models
                 # An experiment may list other seeds for other models.
                 if (key := (model["model"], model["variant"], seed)) in found
@@ -87,8 +88,8 @@ def samples_of(stored: Stored, dataset: str, pictures: Embedder) -> list[dict[st
     ]
 
 
-def _card(grids: Path, model: dict[str, Any], run: Any, pictures: Embedder) -> dict[str, Any]:
-    name = run_name(run.dataset, run.model, run.variant, run.seed)
+def _card(stored: Stored, model: dict[str, Any], run: Any, pictures: Embedder) -> dict[str, Any]:
+    name, grids = run_name(run.dataset, run.model, run.variant, run.seed), stored.folder / "grids"
     frames = [
         {"step": int(path.stem.removeprefix("step-")), "source": pictures.address(path)}
         for path in sorted((grids / name).glob("step-*.webp"))
@@ -98,8 +99,8 @@ def _card(grids: Path, model: dict[str, Any], run: Any, pictures: Embedder) -> d
         "status": run.status,
         "reason": run.reason,
         "time_steps": integer(run.time_steps),
-        "grid": pictures.address(grids / f"{name}.png"),
-        "strip": pictures.address(grids / f"{name}-steps.png"),
+        "grid": pictures.address(stored.picture(name)),
+        "strip": pictures.address(stored.picture(f"{name}-steps")),
         "gif": pictures.address(grids / f"{name}.gif"),
         "frames": frames,
     }

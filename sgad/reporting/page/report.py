@@ -31,6 +31,8 @@ from sgad.reporting.page.data import (
 )
 from sgad.reporting.page.verdicts import verdicts
 from sgad.reporting.tables.results import results_table
+from sgad.reporting.verification import page_section
+from sgad.store.publish import remarks_of
 from sgad.store.reported import REPORTED_LABELS, reported_for
 from sgad.store.stored import Stored, read_stored, rows_of
 from sgad.store.summary import ENDINGS, summarise
@@ -53,7 +55,7 @@ def write_report(experiment: "ExperimentConfig", results_dir: Path | str = "resu
 
 def save_report(stored: Stored, summary: "pd.DataFrame") -> Path:
     """Build and save the page of a stored experiment."""
-    path = stored.folder / "report.html"
+    path = stored.out / "report.html"
     write_text(path, build_page(stored, summary))
     return path
 
@@ -61,14 +63,17 @@ def save_report(stored: Stored, summary: "pd.DataFrame") -> Path:
 def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
     """Return the page as HTML. Text from files is escaped; only our own style sheet and scripts are not."""
     names = list(dict.fromkeys(stored.runs["dataset"]))
-    pictures = [Embedder(stored.folder, PICTURE_BYTES // len(names)) for _ in names]
+    pictures = [Embedder(stored.out, PICTURE_BYTES // len(names)) for _ in names]
     datasets = [_dataset(stored, summary, *pair) for pair in zip(names, pictures, strict=True)]
     metrics, runs = run_rows(stored)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             captions=stored.captions,
+            is_reference=stored.made_in not in (None, stored.folder),
+            remarks=remarks_of(stored.folder),
+            verification=page_section(stored),
             version=__version__,
             endings=endings_text(stored.runs),
             recipe=recipe_note(stored.captions, list(dict.fromkeys(stored.runs["variant"]))),
@@ -80,9 +85,9 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
             protocols=_protocols(summary),
             reported=_reported(stored),
             linked=[name for embedder in pictures for name in embedder.linked],
-            tables=downloads(stored.folder / "tables", lookup.tables(), ("csv", "md", "tex")),
+            tables=downloads(stored.out / "tables", lookup.tables(), ("csv", "md", "tex")),
             curves=Markup(script_json({item["key"]: item["curves"] for item in datasets})),
-            style=_asset("vendor/uPlot.min.css") + _asset("report.css"),
+            style=page_style(),
             library=_asset("vendor/uPlot.iife.min.js"),
             script=_asset("report.js"),
         )
@@ -90,7 +95,7 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
 
 
 def _dataset(stored: Stored, summary: "pd.DataFrame", name: str, pictures: Embedder) -> dict[str, Any]:
-    figures = stored.folder / "figures"
+    figures = stored.out / "figures"
     return {
         "key": name,
         "title": dataset_title(stored.captions, name),
@@ -99,7 +104,7 @@ def _dataset(stored: Stored, summary: "pd.DataFrame", name: str, pictures: Embed
         "table": results_table(summary, stored.runs, stored.captions, name),
         "caption": data_caption(stored.captions, name, stored.runs),
         "models": models_of(stored.runs[stored.runs["dataset"] == name], stored.captions),
-        "bars": Embedder(stored.folder, 1_000_000).address(figures / f"bars-{name}.svg"),
+        "bars": Embedder(stored.out, 1_000_000).address(figures / f"bars-{name}.svg"),
         "seeds": samples_of(stored, name, pictures),
         "curves": curves_of(stored, name),
         "figures": [
@@ -130,19 +135,20 @@ def _reported(stored: Stored) -> list[dict[str, str]]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates of the pages; text is escaped."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = lambda value, decimals: f"{value:.{decimals}f}"
-    environment.filters["breakable"] = _breakable
-    environment.filters["groups"] = _groups
-    environment.filters["stem"] = lambda name: Path(name).stem
-    return environment
+    made.filters["number"] = lambda value, decimals: f"{value:.{decimals}f}"
+    made.filters["breakable"] = _breakable
+    made.filters["groups"] = _groups
+    made.filters["stem"] = lambda name: Path(name).stem
+    return made
 
 
 def _breakable(label: str) -> Markup:
@@ -155,6 +161,11 @@ def _groups(columns: Sequence[Column]) -> list[dict[str, Any]]:
     return [
         {"name": name, "span": len(list(members))} for name, members in groupby(columns, lambda column: column.group)
     ]
+
+
+def page_style() -> Markup:
+    """The style sheets of the pages."""
+    return _asset("vendor/uPlot.min.css") + _asset("report.css")
 
 
 def _asset(name: str) -> Markup:

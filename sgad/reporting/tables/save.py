@@ -35,7 +35,7 @@ def save_tables(stored: Stored, names: Sequence[str], summary: "pd.DataFrame | N
         summary = summarise(stored.metrics, stored.runs)
     written: list[Path] = []
     for kind in kinds:
-        written += _save(function_of(kind.build)(stored, summary), stored.folder / "tables", kind.key)
+        written += _save(function_of(kind.build)(stored, summary), stored.out / "tables", kind.key)
     return written
 
 
