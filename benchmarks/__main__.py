@@ -39,7 +39,7 @@ def run(entry: Entry, reference: str | None) -> str:
         If it measures nothing; the sentence ends with the last line that it said.
     """
     words = entry.command(reference)
-    about, begin = describe(machine()), time.perf_counter()
+    about, begin = describe(machine("cuda" if entry.needs_cuda else "cpu")), time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", *words, "--markdown"],
         capture_output=True,

@@ -24,8 +24,8 @@ class Timing:
     repeats: int
 
 
-def machine() -> dict[str, Any]:
-    """Return what a reader needs to judge a figure: processor, cores, load, versions."""
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """What a reader needs to judge a figure: processor, cores, load, versions; of a GPU its name, driver and settings."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -33,7 +33,17 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in ("torch", "numba", "numpy")},
+        **({"gpu": _gpu(device)} if device.startswith("cuda") else {}),
     }
+
+
+def _gpu(device: str) -> dict[str, str]:
+    import torch
+
+    from sgad.machine.devices import gpu_facts
+
+    place = torch.device(device)
+    return {"name": torch.cuda.get_device_name(place), "triton": _version("triton"), **gpu_facts(place)}
 
 
 def _processor() -> str:
@@ -87,7 +97,9 @@ def run_module(module: str, arguments: Sequence[str]) -> Any:
 def describe(machine_: Mapping[str, Any]) -> str:
     """Return the machine in one line."""
     versions = ", ".join(f"{name} {number}" for name, number in machine_["versions"].items())
-    return (
+    gpu = machine_.get("gpu")
+    on = f"{gpu['name']}, {', '.join(f'{key} {value}' for key, value in gpu.items() if key != 'name')}; " if gpu else ""
+    return on + (
         f"{machine_['processor']}, {machine_['cores']} cores, load {machine_['load']}, {machine_['system']}, "
         f"Python {machine_['python']}, {versions}"
     )

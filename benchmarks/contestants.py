@@ -37,6 +37,7 @@ class Case:
     device: str = "cpu"
     memory: str = "normal"
     engine: str = "auto"
+    precision: str = "float32"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -59,6 +60,7 @@ class Case:
             "quirks": "paper",
             "engine": self.engine,
             "memory": self.memory,
+            "precision": self.precision,
         }
         return RunConfig.model_validate(values)
 

@@ -1,6 +1,8 @@
-"""Throughput of two trainings with different seeds: side by side with half the cores each, and one after the other.
+"""Throughput of trainings with different seeds: side by side with their share of the cores each, and one after the other.
 
-    python -m benchmarks.parallel [--model sgad] [--dataset mnist] [--steps 4] [--repeats 5] [--json | --markdown]
+    python -m benchmarks.parallel [--count 2] [--device cuda] [--model sgad] [--steps 4] [--repeats 5] [--json | --markdown]
+
+On a GPU all trainings share one device. Without MPS (docs/running-at-scale.md) the device does one's kernels at a time.
 
 Each training is a process of its own that does update pairs whenever it is told to; the two ways take turns, so that a
 drift of the machine meets both. One after the other, each training has all cores.
@@ -19,36 +21,40 @@ import torch
 from benchmarks.common import Timing, as_json, describe, machine, table, time_in_turn
 from benchmarks.contestants import SHAPES, Case, engine_step
 from benchmarks.train_step import prepare
+from sgad.training.graphs import WARM_UP
 
 
 def work(case: Case, steps: int, threads: int, seed: int) -> None:
     """Do `steps` update pairs for each line on standard input; say so on standard output when ready and when done."""
-    prepare(threads)
+    prepare(threads, case.device)
     torch.manual_seed(seed)
     run = engine_step(case)
-    for _ in range(2):
+    wait = torch.cuda.synchronize if case.device.startswith("cuda") else (lambda: None)
+    for _ in range(WARM_UP + 2):
         run()
+    wait()
     print("ready", flush=True)
     for _ in sys.stdin:
         for _ in range(steps):
             run()
+        wait()
         print("done", flush=True)
 
 
 @contextlib.contextmanager
 def trainings(options: argparse.Namespace, threads: int) -> Iterator[list["subprocess.Popen[str]"]]:
-    """Start two trainings and wait until both are warm; end them afterwards."""
+    """Start the trainings and wait until all are warm; end them afterwards."""
     command = [
         sys.executable, "-m", "benchmarks.parallel", "--model", options.model, "--dataset", options.dataset,
         "--time-steps", str(options.time_steps), "--batch-size", str(options.batch_size), "--steps", str(options.steps),
-        "--threads", str(threads),
+        "--threads", str(threads), "--device", options.device,
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
     processes = [
         subprocess.Popen(
             [*command, "--worker", str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
-        for seed in (0, 1)
+        for seed in range(options.count)
     ]
     try:
         for process in processes:
@@ -92,17 +98,17 @@ def in_sequence(processes: list["subprocess.Popen[str]"]) -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return the seconds of both ways, their update pairs per second and the share that side by side loses."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    each = max(cores // 2, 1)
+    each = max(cores // options.count, 1)
     with trainings(options, cores) as alone, trainings(options, each) as beside:
         ways = {"one after the other": lambda: in_sequence(alone), "side by side": lambda: together(beside)}
         timings = time_in_turn(ways, options.repeats)
-    pairs = {way: 2 * options.steps / timing.median for way, timing in timings.items()}
+    pairs = {way: options.count * options.steps / timing.median for way, timing in timings.items()}
     loss = 1 - pairs["side by side"] / pairs["one after the other"]
     threads = {"one after the other": cores, "side by side": each}
     return {"threads": threads, "seconds": timings, "pairs_per_second": pairs, "loss": loss}
 
 
-def report(case: Case, steps: int, result: dict[str, Any]) -> str:
+def report(case: Case, count: int, steps: int, result: dict[str, Any]) -> str:
     """Return the table and the sentence below it."""
 
     def row(way: str, timing: Timing) -> list[str]:
@@ -110,7 +116,13 @@ def report(case: Case, steps: int, result: dict[str, Any]) -> str:
         return [way, str(result["threads"][way]), spread, f"{result['pairs_per_second'][way]:.3f}"]
 
     name = f"{case.model} {case.dataset}, T = {case.time_steps}, B = {case.batch_size}"
-    header = ("two trainings", "threads each", f"seconds for 2 x {steps} update pairs", "update pairs a second")
+    words = {2: "two", 3: "three", 4: "four"}
+    header = (
+        f"{words.get(count, count)} trainings",
+        "threads each",
+        f"seconds for {count} x {steps} update pairs",
+        "update pairs a second",
+    )
     loss = result["loss"]
     change = f"loses {loss:.1%} of" if loss > 0 else f"gains {-loss:.1%} over"
     lines = table(header, [row(way, timing) for way, timing in result["seconds"].items()])
@@ -119,7 +131,9 @@ def report(case: Case, steps: int, result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run the benchmark."""
-    options = argparse.ArgumentParser(description="Two trainings side by side against one after the other")
+    options = argparse.ArgumentParser(description="Trainings side by side against one after the other")
+    options.add_argument("--count", type=int, default=2, help="trainings")
+    options.add_argument("--device", default="cpu", help="cpu, or the one GPU that all share")
     options.add_argument("--model", default="sgad", choices=("sgan", "swgan", "sgad", "hybrid"))
     options.add_argument("--dataset", default="mnist", choices=sorted(SHAPES))
     options.add_argument("--time-steps", type=int, default=16)
@@ -131,17 +145,19 @@ def main() -> None:
     options.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options.add_argument("--markdown", action="store_true", help="without the line about the machine")
     chosen = options.parse_args()
-    case = Case(chosen.model, chosen.dataset, chosen.time_steps, chosen.batch_size)
+    if chosen.count < 1:
+        raise SystemExit(f"--count must be at least 1, got {chosen.count}")
+    case = Case(chosen.model, chosen.dataset, chosen.time_steps, chosen.batch_size, chosen.device)
     if chosen.worker is not None:
         work(case, chosen.steps, chosen.threads, chosen.worker)
         return
     result = measure(chosen)
     if chosen.json:
-        print(as_json({"machine": machine(), "case": case, **result}))
+        print(as_json({"machine": machine(chosen.device), "case": case, **result}))
         return
     if not chosen.markdown:
-        print(describe(machine()) + "\n")
-    print(report(case, chosen.steps, result))
+        print(describe(machine(chosen.device)) + "\n")
+    print(report(case, chosen.count, chosen.steps, result))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.common import Timing, as_json, describe, machine, table, time_in_turn
 from benchmarks.contestants import SHAPES, Case
-from benchmarks.train_step import prepare
+from benchmarks.train_step import about_settings, prepare
 from sgad.models.registry import build_generator, fold_batch_norm
 from tests.plain import PlainGenerator
 
@@ -60,8 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options.add_argument("--markdown", action="store_true", help="without the line about the machine")
     chosen = options.parse_args(arguments)
-    prepare(chosen.threads)
-    about = machine()
+    prepare(chosen.threads, chosen.device)
+    about = machine(chosen.device)
     case = Case(chosen.model, chosen.dataset, chosen.time_steps, chosen.batch_size, chosen.device)
     result = measure(case, chosen.repeats)
     if chosen.json:
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if not chosen.markdown:
         print(describe(about) + "\n")
-    print(f"{torch.get_num_threads()} threads, {case.device}\n")
+    print(about_settings(case.device, "float32") + "\n")
     rows = [
         [f"{case.model} {case.dataset}, T = {case.time_steps}, B = {case.batch_size}", name, f"{speed:,.0f}",
          _range(case, result["seconds"][name]), f"{speed / result['images_per_second']['plain']:.2f}"]

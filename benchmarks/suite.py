@@ -116,6 +116,12 @@ SECTIONS = (
             _step("swgan_mnist", f"--model swgan {_MNIST}", cuda=True),
             _step("sgad_celeba", f"--model sgad {_CELEBA}", cuda=True),
             _step("swgan_nmnist", f"--model swgan {_NMNIST}", cuda=True),
+            _step("sgad_mnist_tf32", f"--model sgad {_MNIST} --precision tf32", cuda=True),
+            Entry("sample_sgad", "sample", ("--model", "sgad", "--device", "cuda"), needs_cuda=True),
+            Entry("two_trainings", "parallel", ("--device", "cuda", "--steps", "100"), needs_cuda=True),
+            Entry(
+                "four_trainings", "parallel", ("--device", "cuda", "--count", "4", "--steps", "100"), needs_cuda=True
+            ),
         ),
     ),
 )

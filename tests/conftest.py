@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+# cuBLAS adds in one order only with a workspace of fixed size.
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 for _name in [name for name in os.environ if name.startswith("SGAD_") and name != "SGAD_TEST_DATA"]:
     del os.environ[_name]
 
@@ -50,6 +53,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+
+
+@pytest.fixture(autouse=True)
+def _as_trainings_do(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests on a GPU compute as trainings do: whole float32, sums in one order; what has no such order is an error."""
+    if not request.node.get_closest_marker("gpu"):
+        yield
+        return
+    import torch
+
+    from sgad.machine.devices import held_device
+
+    with held_device("cuda"):
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def settings_of_gpus() -> Iterator[None]:
+    """Give torch's settings of GPUs back as they were; they can be set without a device."""
+    import torch
+
+    places = [(torch.backends.cuda.matmul, "allow_tf32")]
+    places += [(torch.backends.cudnn, name) for name in ("allow_tf32", "deterministic")]
+    before = [getattr(*place) for place in places]
+    yield
+    for (module, name), value in zip(places, before, strict=True):
+        setattr(module, name, value)
 
 
 @pytest.fixture(scope="session")

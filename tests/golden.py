@@ -19,6 +19,7 @@ from torch import nn
 
 from sgad.config.run import PAPER_QUIRKS, RunConfig
 from sgad.errors import InputError
+from sgad.machine.devices import held_device
 from sgad.models.registry import build_discriminator, build_generator
 from sgad.snn.batch_norm import StepBatchNorm
 from sgad.training.optimisers import build_optimisers
@@ -205,16 +206,16 @@ def differences(expected: Any, got: Any, path: str, scale: float = 0.0) -> Itera
         yield path, float(expected), float(got), scale
 
 
-def run_case(case: dict[str, Any], engine: str = "auto", memory: str = "normal") -> dict[str, Any]:
-    """Run all iterations of a case; return {"case", "max_abs", "max_rel", "ok"} (and "worst" where it fails).
+def run_case(case: dict[str, Any], engine: str = "auto", memory: str = "normal", device: str = "cpu") -> dict[str, Any]:
+    """Run all iterations of a case on a device; return {"case", "max_abs", "max_rel", "ok"} (and "worst" where it fails).
 
     `max_rel` counts only differences above the absolute tolerance: 1e-12, or that of `noise_tolerance` and
     `optimiser_tolerance`.
     """
     config = config_of(case, engine, memory)
-    generator, discriminator = build(case, config)
+    generator, discriminator = (module.to(device) for module in build(case, config))
     optimisers = build_optimisers(config, generator, discriminator)
-    real, z = inputs_of(case)
+    real, z = (value.to(device) for value in inputs_of(case))
     tolerance: dict[str, float] = {}
     max_abs = max_rel = 0.0
     worst = ""
@@ -315,17 +316,19 @@ def read_case(path: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the files named on the command line; return the exit code."""
-    if not arguments:
-        print("name at least one golden file: python -m tests.golden FILE...", file=sys.stderr)
+    """Run the files named on the command line, with `--device` before them; return the exit code."""
+    device, files = ("cpu", arguments) if arguments[:1] != ["--device"] else (" ".join(arguments[1:2]), arguments[2:])
+    if not files:
+        print("name at least one golden file: python -m tests.golden [--device cuda] FILE...", file=sys.stderr)
         return 2
     torch.set_flush_denormal(True)
     all_ok = True
     try:
-        for case in [read_case(Path(argument)) for argument in arguments]:
-            line = run_case(case)
-            all_ok = all_ok and line["ok"]
-            print(json.dumps(line), flush=True)
+        with held_device(device) as place:
+            for case in [read_case(Path(file)) for file in files]:
+                line = run_case(case, device=str(place))
+                all_ok = all_ok and line["ok"]
+                print(json.dumps(line), flush=True)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

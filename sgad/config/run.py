@@ -163,6 +163,11 @@ class RunConfig(BaseModel):
 
     # --- how it is computed
     dtype: Literal["float32", "float64"] = Field("float32", description="floating point type")
+    precision: Literal["float32", "tf32"] = Field(
+        "float32",
+        description="what goes into training's products: whole float32, or rounded to ten bits on a GPU (tf32); spikes are"
+        " exact in both, and sums, potentials and statistics always whole",
+    )
     engine: Literal["auto", "torch", "numba", "cuda"] = Field(
         "auto", description="kernels of the neuron scan; cuda also records update pairs as CUDA graphs"
     )
@@ -203,6 +208,8 @@ class RunConfig(BaseModel):
             raise ValueError(
                 "memory low computes steps again in parts, which spectral_norm and batch_norm shared forbid"
             )
+        if self.dtype == "float64" and self.precision != "float32":
+            raise ValueError(f"precision {self.precision} is a rounding of float32 and does not go with dtype float64")
         if self.neuron == "leaky_relu" and self.time_steps != 1:
             raise ValueError("neuron leaky_relu is the analog control and needs time_steps 1")
         return self
@@ -246,7 +253,7 @@ NOT_HASHED = {
 }
 
 #: Keys younger than stored results, with the value that stands for how those were made: it does not change their hash.
-ADDED_LATER = {"scoring_query": "image", "event_counts": "raw", "holdout": "none"}
+ADDED_LATER = {"scoring_query": "image", "event_counts": "raw", "holdout": "none", "precision": "float32"}
 
 #: Public keys with their order in files.
 RUN_KEYS = tuple(RunConfig.model_fields)

@@ -1,6 +1,7 @@
 """What a stage computes on: the device, and the settings of the process."""
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 
 import torch
@@ -12,26 +13,66 @@ from sgad.machine.slots import claimed_device, lock_folder, visible_devices
 
 
 @contextlib.contextmanager
-def held_device(wanted: str) -> Iterator[torch.device]:
-    """Yield the device called `wanted`; of this machine's GPUs "auto" takes the one with the fewest runs, and holds it."""
+def held_device(wanted: str, precision: str = "float32") -> Iterator[torch.device]:
+    """Yield the device named `wanted`; of this machine's GPUs "auto" takes the one with the fewest runs, and holds it.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or it has no products of this precision.
+    """
     if wanted != "auto" or not torch.cuda.is_available():
-        yield _current(choose_device(wanted))
+        yield make_current(choose_device(wanted), precision)
         return
     with claimed_device(visible_devices(torch.cuda.device_count()), lock_folder()) as position:
-        yield _current(torch.device("cuda", position))
+        yield make_current(torch.device("cuda", position), precision)
 
 
-def _current(device: torch.device) -> torch.device:
-    """Make a GPU the current one: compiled kernels run there, whatever device their tensors are on.
+def make_current(device: torch.device, precision: str = "float32") -> torch.device:
+    """Make a GPU the current one, with products of this precision: compiled kernels run there, wherever their tensors are.
 
-    Its single precision is whole, as on a CPU: TF32 rounds what goes into convolutions to ten bits, which moves training
-    and distances alike. Convolutions add in one order, so that a resumed run computes the same bits.
+    Its single precision is whole unless asked otherwise, as on a CPU: TF32 rounds what goes into products to ten bits, which
+    moves training and distances alike. Convolutions add in one order, so that a resumed run computes the same bits.
+
+    Raises
+    ------
+    InputError
+        If the device has no products of this precision.
     """
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.deterministic = True
+    elif precision == "tf32":
+        raise InputError(
+            "precision tf32 needs a CUDA device; use precision float32, or --device cuda on such a machine"
+        )
     return device
+
+
+def gpu_facts(device: torch.device) -> dict[str, str]:
+    """Versions and settings that decide what a GPU computes, for records; empty for a CPU."""
+    if device.type != "cuda":
+        return {}
+    backends = torch.backends
+    return {
+        "cuda": str(torch.version.cuda),
+        "cudnn": str(backends.cudnn.version()),
+        "driver": driver_version(),
+        "tf32": str(backends.cuda.matmul.allow_tf32 or backends.cudnn.allow_tf32).lower(),
+        "deterministic": str(backends.cudnn.deterministic).lower(),
+    }
+
+
+def driver_version() -> str:
+    """The NVIDIA driver's version, or "unknown"."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    lines = done.stdout.split() if done.returncode == 0 else []
+    return lines[0] if lines else "unknown"
 
 
 def choose_device(wanted: str) -> torch.device:

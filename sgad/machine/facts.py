@@ -10,7 +10,18 @@ import sys
 from functools import cache
 from pathlib import Path
 
-PACKAGES = ("sgad", "safetensors", "torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn", "snakemake")
+PACKAGES = (
+    "sgad",
+    "safetensors",
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "numba",
+    "triton",
+    "scikit-learn",
+    "snakemake",
+)
 
 
 @cache

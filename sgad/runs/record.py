@@ -56,6 +56,7 @@ class RunRecord(BaseModel):
     machine: str = ""
     threads: int = 1
     engine: str = ""
+    precision: str = "float32"
     versions: dict[str, str] = Field(default_factory=dict)
     commit: str = ""
     config_hash: str

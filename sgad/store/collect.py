@@ -4,6 +4,7 @@ Every run that the experiment lists has its row, whatever became of it. Afterwar
 need neither results/runs nor data/. Runs that were collected before and whose folders are gone keep their rows.
 """
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -289,7 +290,7 @@ def _captions(
     return Captions(
         experiment=experiment.name,
         title=experiment.title,
-        note=experiment.note,
+        note=". ".join(part for part in (experiment.note, _precision_note(runs)) if part),
         description=experiment.description,
         datasets={
             # Without the prepared data, what was said of them before still holds.
@@ -299,6 +300,20 @@ def _captions(
         variants={variant: _variant_note(variant) for variant in dict.fromkeys(run.key.variant for run in runs)},
         models=_model_titles(dict.fromkeys(run.key.model for run in runs), _before(folder).get("models")),
         remedies=remedies,
+    )
+
+
+def _precision_note(runs: Sequence[_Run]) -> str:
+    """Say which runs were trained with rounded products; nothing of whole float32."""
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        with contextlib.suppress(InputError):
+            precision = resolve_run(run.key).precision
+            if precision != "float32":
+                found.setdefault(precision, set()).add(run.key.variant)
+    return ". ".join(
+        f"Trained with precision {precision} (variants {', '.join(sorted(variants))}), all others with float32"
+        for precision, variants in sorted(found.items())
     )
 
 

@@ -149,8 +149,14 @@ class GraphedPairs:
                 network.zero_grad(set_to_none=True)
                 forget_statistics(network)
             # What ends a recording hides what broke it.
-            reason = (str(error.__context__ or error).splitlines() or ["no reason given"])[0]
-            self._tell(f"update pairs cannot be recorded as a CUDA graph ({reason}); they run kernel by kernel, slower")
+            cause = error.__context__ or error
+            reason = (str(cause).splitlines() or ["no reason given"])[0]
+            remedy = "; a smaller batch_size, memory: low or fewer trainings on the device would leave it room"
+            is_full = isinstance(cause, torch.cuda.OutOfMemoryError) or isinstance(error, torch.cuda.OutOfMemoryError)
+            self._tell(
+                f"update pairs cannot be recorded as a CUDA graph ({reason}); they run kernel by kernel, slower"
+                f"{remedy if is_full else ''}"
+            )
             return
         self._recorded[key] = _Recorded(*own, random, work, self._parameters)
 

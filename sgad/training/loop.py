@@ -86,7 +86,13 @@ def drawer(config: RunConfig, device: torch.device) -> Draw:
     """Return a function that makes the random generator of one purpose at one step."""
     # Neither model nor variant is an axis: all of them meet the same z and noise at the same step.
     axes = (config.dataset, config.seed)
-    return lambda purpose, step: torch.Generator(device).manual_seed(stream_seed(*axes, purpose, step))
+    # A GPU draws other numbers for the same seed: z, which decides the images, comes from the CPU everywhere.
+    places = {"z": torch.device("cpu")}
+
+    def draw(purpose: str, step: int) -> torch.Generator:
+        return torch.Generator(places.get(purpose, device)).manual_seed(stream_seed(*axes, purpose, step))
+
+    return draw
 
 
 def make_networks(config: RunConfig, generator: nn.Module, discriminator: nn.Module) -> Networks:
@@ -194,7 +200,7 @@ class _Session:
         real = self._on_device(torch.from_numpy(batches.at(self.step)))
         count = real.shape[1] if real.ndim == 5 else real.shape[0]
         noise = self.draw("z", self.step)
-        z = torch.randn(count, config.latent_dim, generator=noise, device=self.device, dtype=real.dtype)
+        z = self._on_device(torch.randn(count, config.latent_dim, generator=noise, dtype=real.dtype))
         set_learning_rates(config, networks.optimisers(), self.step, self.total, batches.steps_per_epoch)
         result = self.pairs(real, z, step=self.step, random=self.draw("step", self.step))
         self.is_finite &= result.is_finite
@@ -228,11 +234,11 @@ class _Session:
             return True
         return every is not None and self.step % (every * self.batches.steps_per_epoch) == 0
 
-    def _on_device(self, images: Tensor) -> Tensor:
+    def _on_device(self, values: Tensor) -> Tensor:
         if self.device.type == "cuda":
             # From pinned memory the copy runs beside what was launched before.
-            images = images.pin_memory().to(self.device, non_blocking=True)
-        return images.to(self.device, getattr(torch, self.config.dtype))
+            values = values.pin_memory().to(self.device, non_blocking=True)
+        return values.to(self.device, getattr(torch, self.config.dtype))
 
 
 def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest) -> Outcome:

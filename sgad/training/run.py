@@ -21,7 +21,7 @@ from sgad.data.prepared import Prepared, load_prepared
 from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
 from sgad.images import save_grid
 from sgad.machine import facts
-from sgad.machine.devices import held_device, set_threads
+from sgad.machine.devices import gpu_facts, held_device, set_threads
 from sgad.machine.files import read_json, write_text
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.runs.finished import FOLDER as FINISHED
@@ -77,7 +77,7 @@ def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
         done = _finished_record(request, _origin(request, prepared), tell) if request.resume else None
         if done is not None:
             return done
-        with held_device(request.device) as device:
+        with held_device(request.device, request.config.precision) as device:
             return _train_locked(request, prepared, device, tell)
 
 
@@ -237,7 +237,8 @@ def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device,
         machine=facts.machine(),
         threads=threads,
         engine=engine_name(config, device),
-        versions=facts.versions(),
+        precision=config.precision,
+        versions=facts.versions() | gpu_facts(device),
         commit=facts.commit(),
         config_hash=config.hash(),
         data_hash=prepared.manifest.content_hash,

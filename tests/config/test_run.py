@@ -78,6 +78,12 @@ def test_a_key_added_later_does_not_change_the_hash_of_older_runs() -> None:
     assert make(scoring_query="frame").hash() != make().hash()
     assert make(event_counts="clipped").hash() != make().hash()
     assert make(holdout="valid").hash() != make().hash()
+    assert make(precision="tf32").hash() != make().hash()
+
+
+def test_rounded_products_are_of_single_precision() -> None:
+    with pytest.raises(ValueError, match="precision tf32 is a rounding of float32"):
+        make(precision="tf32", dtype="float64")
 
 
 @pytest.mark.parametrize(

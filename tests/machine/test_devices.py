@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sgad.errors import InputError
-from sgad.machine.devices import choose_device, held_device
+from sgad.machine.devices import choose_device, gpu_facts, held_device, make_current
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta"])
@@ -38,3 +38,19 @@ def test_a_gpu_without_a_number_is_the_first_and_computes_in_single_precision(mo
     with held_device("cuda"), held_device("cuda:1"):
         assert current == [torch.device("cuda:0"), torch.device("cuda:1")]
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == (False, True)
+
+
+@pytest.mark.usefixtures("settings_of_gpus")
+def test_precision_tf32_is_of_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    gpu = torch.device("cuda:0")
+    make_current(gpu, "tf32")
+    assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic) == (True, True, True)
+    facts = gpu_facts(gpu)
+    assert (facts["tf32"], facts["deterministic"]) == ("true", "true")
+    make_current(gpu)
+    assert not (matmul.allow_tf32 or cudnn.allow_tf32)
+    assert gpu_facts(torch.device("cpu")) == {}
+    with pytest.raises(InputError, match="precision tf32 needs a CUDA device"), held_device("cpu", "tf32"):
+        pass

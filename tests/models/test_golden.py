@@ -126,3 +126,8 @@ def test_the_command_passes_the_authors_files(find_data, repository):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(done.stdout.splitlines()) == len(files) >= 4
+
+
+def test_a_device_that_is_not_there_is_refused_with_one_sentence(capsys):
+    assert main(["--device", "cuda:99", "some.json"]) == 2
+    assert capsys.readouterr().err.startswith("--device cuda:99 is not on this machine")

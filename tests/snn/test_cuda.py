@@ -33,6 +33,19 @@ def test_the_cuda_kernel_equals_the_torch_kernel(shape, pool, weighted, surrogat
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-11)
 
 
+def test_neighbours_that_16_does_not_divide_are_not_read_before_they_are_written():
+    scan = Scan(20, Neuron())
+    for trial in range(100):
+        shape = (20, 1 + trial % 7, 41, 13, 7)
+        x = torch.randn(shape, device="cuda", requires_grad=True)
+        # Freed at once: later buffers are made of this memory, and what was not written yet shows.
+        torch.full_like(x, float("nan"))
+        one, other = (
+            torch.autograd.grad(scan_layer(x, None, None, scan, kernel).spikes.sum(), x) for kernel in ("torch", "cuda")
+        )
+        assert torch.allclose(*one, *other, rtol=1e-3, atol=1e-4)
+
+
 def test_an_update_pair_runs_on_the_device():
     config = RunConfig(dataset="mnist", model="sgad", time_steps=4)
     generator, discriminator = (build(config, (1, 28, 28)).cuda() for build in (build_generator, build_discriminator))

@@ -227,3 +227,11 @@ def test_what_others_computed_as_well_is_a_last_column(tmp_path):
     entry = {"metric": "fid_inception_clean", "value": 2.0, "status": "computed", "details": {"cross_check": checks}}
     assert _measured(entry, "completed")[CHECKED_BY] == "torch-fidelity 0.4.0"
     assert CHECKED_BY not in _measured(entry | {"details": {}}, "completed")
+
+
+def test_captions_say_which_runs_were_trained_with_rounded_products(small: tuple[Path, ExperimentConfig]) -> None:
+    root, experiment = small
+    assert "precision" not in json.loads((collected(root, experiment) / "captions.json").read_text())["note"]
+    rounded = experiment.model_copy(update={"variants": (*experiment.variants, "paper+precision=tf32")})
+    note = json.loads((collected(root, rounded) / "captions.json").read_text())["note"]
+    assert "Trained with precision tf32 (variants paper+precision=tf32), all others with float32" in note

@@ -28,3 +28,15 @@ def test_buffers_are_copied():
     network(torch.randn(8, 2))
     update_average(average, network, 0.9, 1)
     assert torch.equal(average.running_mean, network.running_mean)
+
+
+def test_all_weights_move_by_the_same_factor_and_to_the_bit_as_one_by_one():
+    network = nn.Sequential(nn.Linear(5, 3), nn.Linear(3, 7))
+    average = averaged_copy(network)
+    before = [value.clone() for value in average.parameters()]
+    with torch.no_grad():
+        for value in network.parameters():
+            value.add_(torch.randn(value.shape, generator=torch.Generator().manual_seed(0)))
+    update_average(average, network, 0.9, 1)
+    for mean, start, value in zip(average.parameters(), before, network.parameters(), strict=True):
+        assert torch.equal(mean, start.lerp(value, 1 - 2 / 11))
