@@ -6,6 +6,9 @@ The command line turns them into one sentence on standard error; library code ra
 import difflib
 from collections.abc import Iterable
 
+#: Characters of a message; what is quoted from a broken file may be a hundred times as long.
+LONGEST = 2000
+
 
 class SgadError(Exception):
     """Base of the errors that carry one sentence for the user."""
@@ -13,8 +16,8 @@ class SgadError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """Return the message as one line, whatever other libraries' messages it quotes."""
-        return " ".join(super().__str__().split())
+        """The message as one line of readable length, whatever it quotes of others' messages and files."""
+        return shortened(" ".join(super().__str__().split()))
 
 
 class InputError(SgadError):
@@ -47,7 +50,14 @@ def one_line(error: Exception) -> str:
     """Return what an error says as one line; of errors that are not ours with their kind and the first line alone."""
     if isinstance(error, SgadError):
         return str(error)
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    return shortened(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+
+
+def shortened(text: str) -> str:
+    """The text with its middle left out where it is longer than LONGEST: a sentence ends with its remedy."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - 400]} [... {len(text) - LONGEST + 100} characters ...] {text[-300:]}"
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

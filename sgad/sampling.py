@@ -17,7 +17,7 @@ from sgad.errors import InputError
 from sgad.images import Bytes, save_gif, save_grid, to_bytes
 from sgad.machine.devices import held_device, set_threads
 from sgad.machine.facts import free_memory
-from sgad.machine.files import sha256_of, write_npz
+from sgad.machine.files import require_writable, sha256_of, write_npz
 from sgad.machine.progress import Progress
 from sgad.models.generators import Generator, can_keep_steps
 from sgad.models.registry import fold_batch_norm, load_generator
@@ -121,6 +121,7 @@ def sample_run(request: SampleRequest) -> Path:
         # Later stages read "no images" as "the run failed", and say so in every table.
         write_npz(request.folder / "samples.npz", images=np.zeros((0, 1, 1, 1), np.uint8), meta=np.array("{}"))
         return request.folder / "samples.npz"
+    require_writable(request.folder)
     with held_device(request.device) as device:
         return _sample(request, device)
 

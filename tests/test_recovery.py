@@ -129,3 +129,19 @@ def test_a_run_longer_than_a_job_is_said_before_anything_starts(copied: Workplac
     ended = copied.snakemake("-n", "--config", "experiment=tiny", f"max_minutes={minutes}")
     said = f"takes up to 0 hours a run; where a job ends after {minutes / 60:g} hours (--config max_minutes={minutes})"
     assert (f"sgad: digits/swgan/tiny {said} that is {jobs} jobs" in ended.stderr) is (jobs > 1)
+
+
+def test_a_checkout_that_may_only_be_read_is_one_sentence(repository: Path) -> None:
+    """A bind mount, because permissions do not hold back root."""
+    mounted = "mount --bind . /mnt && mount -o remount,bind,ro /mnt && cd /mnt"
+    words = ["unshare", "--mount", "--map-root-user", "bash", "-c"]
+    if subprocess.run([*words, mounted], cwd=repository, capture_output=True).returncode:
+        pytest.skip("no mounts for this user")
+    command = f"{mounted} && {sys.executable} -m snakemake -n -q --config experiment=smoke"
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(repository)}
+    ended = subprocess.run([*words, command], cwd=repository, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert (
+        "/mnt cannot be written" in ended.stdout + ended.stderr and "--directory FOLDER" in ended.stdout + ended.stderr
+    )
+    assert "Traceback" not in ended.stdout + ended.stderr

@@ -11,7 +11,7 @@ import torch
 from sgad import sampling
 from sgad.config.compose import resolve
 from sgad.data.events.format import decode_events
-from sgad.errors import InputError
+from sgad.errors import InputError, WriteFailure
 from sgad.models.registry import build_generator, initialise
 from sgad.runs.seeds import stream_seed
 from sgad.sampling import SampleRequest, latents, prepare_generator, sample_run
@@ -121,3 +121,15 @@ def test_images_have_no_recordings(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="makes images, not events; leave out --recordings"):
         sample(run_folder(tmp_path), recordings=tmp_path / "events")
     assert not (tmp_path / "events").exists()
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_anything_is_drawn(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**named: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sgad.machine.files.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("sgad.sampling.held_device", lambda name: pytest.fail("it began to draw"))
+    with pytest.raises(WriteFailure, match="Permission denied; get write access"):
+        sample_run(SampleRequest(next((repository / "zoo").iterdir()), 4))

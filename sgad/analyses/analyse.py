@@ -9,6 +9,7 @@ from sgad.catalogue import Analysis
 from sgad.catalogue.declarations import function_of
 from sgad.catalogue.lookup import analysis_of
 from sgad.errors import InputError
+from sgad.machine.files import require_writable
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
 
@@ -47,6 +48,7 @@ def analyse_run(request: AnalyseRequest) -> Path:
             f"{without[0]} needs recorded responses; give --neurons FILE (docs/claims.md says which files)"
         )
     path = request.folder / FOLDER
+    require_writable(path)
     reason = _why_nothing(request.folder)
     if reason:
         write_findings(path, {name: [missing(name, reason)] for name in request.analyses})

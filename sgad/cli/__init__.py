@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from sgad._version import __version__
-from sgad.errors import SgadError
+from sgad.errors import SgadError, shortened
 from sgad.machine.memory import let_threads_sleep
 from sgad.machine.signals import signals_interrupt
 
@@ -136,23 +136,29 @@ def _run(words: list[str], debug: bool) -> int:
         if debug:
             raise
         _complain(_unexpected(error))
-        return 2 if isinstance(error, ModuleNotFoundError) else 1
+        return 2 if isinstance(error, ModuleNotFoundError) or _is_long_name(error) else 1
     return 0
 
 
 def _complain(sentence: str) -> None:
     # The log may lie on the very disk that is full; the exit code says the rest.
     with contextlib.suppress(OSError):
-        print(f"sgad: {sentence}", file=sys.stderr, flush=True)
+        print(f"sgad: {shortened(sentence)}", file=sys.stderr, flush=True)
 
 
 def _see_help(context: click.Context | None) -> str:
     return f" (see `{context.command_path} --help`)" if context is not None else ""
 
 
+def _is_long_name(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+
+
 def _unexpected(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is missing; install it with `pip install -c constraints.txt -e .`"
+    if _is_long_name(error):
+        return "a name given here is too long for a file; check the arguments"
     if isinstance(error, MemoryError):
         return "this machine has too little memory for that; use a smaller batch_size or --set memory=low"
     if isinstance(error, OSError) and error.errno in (

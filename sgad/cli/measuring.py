@@ -59,8 +59,10 @@ def classifier(
         click.echo(f"{dataset}: classifiers and autoencoder {name}")
         return
     from sgad.machine.devices import set_threads
+    from sgad.machine.files import require_writable
 
     set_threads(threads)
+    require_writable(folder)
     if not classifiers:
         from sgad.measures.extractors.autoencoder import train_autoencoder
 
@@ -104,10 +106,12 @@ def _tell_loss(dataset: str, record: Mapping[str, Any]) -> None:
 def baselines(dataset: str, data: Path, measures: str, num: int, out: Path | None, threads: int) -> None:
     """Measure real training images (floor), noise (ceiling) and a copy of the training set (memorisation)."""
     from sgad.machine.devices import set_threads
+    from sgad.machine.files import require_writable
     from sgad.measures.baselines import baselines_to_file
 
     set_threads(threads)
     target = out or Path("results/baselines") / f"{dataset}.json"
+    require_writable(target.parent)
     baselines_to_file(data / dataset, _split(measures), target, num=num)
     click.echo(target)
 
@@ -201,9 +205,11 @@ def measure(
     if (dataset is None) == (reference is None):
         raise InputError("give one of --dataset and --reference")
     from sgad.machine.devices import held_device, set_threads
+    from sgad.machine.files import require_writable
     from sgad.measures.stage import measure_to_file
 
     set_threads(threads)
+    require_writable(out.parent)
     with held_device(device) as held:
         document = measure_to_file(
             samples,

@@ -8,7 +8,8 @@ import yaml
 
 from sgad.errors import InputError
 
-_MAX_BYTES = 4 * 2**20
+#: Parsing takes 15 s a MiB; 10,000 seeds or 2,000 names of variants are well below.
+_MAX_BYTES = 2**18
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -56,7 +57,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     file = Path(path)
     try:
         if file.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{file} is larger than {_MAX_BYTES >> 20} MiB and cannot be a configuration file")
+            raise InputError(f"{file} is larger than {_MAX_BYTES >> 10} KiB and cannot be a configuration file")
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise InputError(f"{file} does not exist; check the path") from error

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sgad.data.manifest import Manifest, read_manifest
 from sgad.errors import InputError
+from sgad.machine.files import DAMAGED_ARRAY
 
 SPLITS = ("train", "valid", "test")
 #: Where `sgad neurons` puts what it makes up, in the prepared folder.
@@ -91,7 +92,7 @@ def _open_array(path: Path, shape: tuple[int | None, ...], dtype: type[np.generi
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing although the manifest lists it; {again}") from error
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGED_ARRAY as error:
         raise InputError(f"{path} is not a whole .npy file; {again}") from error
     if array.shape != shape or array.dtype != dtype:
         raise InputError(

@@ -1,15 +1,34 @@
 """Files that are either whole or absent: written under a temporary name, flushed, then renamed."""
 
 import contextlib
+import errno
+import glob
 import hashlib
 import json
 import os
+import re
+import socket
+import struct
 import tempfile
+import time
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sgad.errors import InputError, WriteFailure
+
+#: What NumPy raises on an archive or array that is damaged or hostile: of the archive, its compression, its headers.
+DAMAGED_ARRAY = (
+    *(OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, SyntaxError, RuntimeError, RecursionError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
+)
+#: The same of text that should be JSON; RecursionError: brackets by the ten thousand.
+DAMAGED_JSON = (ValueError, RecursionError)
+#: After how long a temporary file that a process on another machine wrote counts as left behind.
+ABANDONED_SECONDS = 3600.0
 
 
 @contextlib.contextmanager
@@ -25,8 +44,10 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
         # The suffix is kept: writers such as Pillow choose the format by it.
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=f".tmp{target.suffix}", dir=target.parent)
+        prefix = f".{target.stem}-{os.getpid()}@{socket.gethostname()}-"
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=f".tmp{target.suffix}", dir=target.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -42,12 +63,68 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _remove_abandoned(target: Path) -> None:
+    """Remove the temporary files that killed processes left of this file."""
+    for path in target.parent.glob(f".{glob.escape(target.stem)}-*.tmp{glob.escape(target.suffix)}"):
+        # Somebody else may be removing it, or own it.
+        with contextlib.suppress(OSError):
+            if _is_abandoned(path):
+                path.unlink()
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether nobody writes this temporary file any more: its process on this machine is dead, or it is an hour old."""
+    named = re.search(r"-(\d+)@(.+)-[^-]+\.tmp", path.name)
+    if named and named[2] == socket.gethostname() and not _is_alive(int(named[1])):
+        return True
+    return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Another user's.
+        return True
+    return True
+
+
+def require_writable(folder: Path) -> None:
+    """Find out before long work whether its result can be written; nothing is left behind.
+
+    Raises
+    ------
+    WriteFailure
+        If no file can be made in `folder` or, where it does not exist yet, in the nearest folder above it.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise write_failure(folder, error) from error
+
+
 def write_failure(path: Path | str, error: Exception) -> WriteFailure:
-    """Return the error of a file that could not be written."""
+    """The error of a file that could not be written, with the remedy for its cause."""
     said = getattr(error, "strerror", None) or error
+    # Other libraries' errors carry the number in their text alone.
+    told = re.search(r"os error (\d+)", str(error))
+    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
     return WriteFailure(
-        f"cannot write {path}: {said}; free some space or choose another folder, then the same command goes on"
+        f"cannot write {path}: {said}; {_REMEDIES.get(number, 'check that folder and its disk')}, {_THEN}"
     )
+
+
+#: What helps, by the number of the system's error.
+_REMEDIES: dict[int | None, str] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space or choose another folder"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "get write access to that folder or choose another one"),
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+_THEN = "then the same command goes on"
 
 
 def _umask() -> int:
@@ -94,8 +171,7 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; run the stage that writes it first") from error
-    except (OSError, ValueError, RecursionError) as error:
-        # RecursionError: brackets by the ten thousand.
+    except (OSError, *DAMAGED_JSON) as error:
         raise InputError(f"{path} is not a readable JSON file ({error}); delete it and run its stage again") from error
 
 

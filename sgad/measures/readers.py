@@ -1,7 +1,6 @@
 """Images of others: image folders, archives of arrays, prepared data sets."""
 
 import io
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from sgad.data.trees import Tree, is_archive, read_start, refuse_stand_in
 from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
-from sgad.machine.files import read_json
+from sgad.machine.files import DAMAGED_ARRAY, read_json
 from sgad.measures.images import Bytes, ImageSet, Indices, images_of_array
 
 #: Names under which an .npz may hold its images, in order of preference.
@@ -127,7 +126,7 @@ def open_file(path: Path, value_range: ValueRange | None = None) -> ImageSet:
 def _load_npy(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGED_ARRAY as error:
         reason = "truncated" if _starts_with(path, b"\x93NUMPY") else "empty or another format"
         raise InputError(f"{path} is not a readable array ({reason}); write it again with numpy.save") from error
     return array
@@ -139,7 +138,7 @@ def _load_npz(path: Path) -> NDArray[Any]:
             return np.asarray(archive[_key(path, archive.files)])
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGED_ARRAY as error:
         is_archive = _starts_with(path, b"PK")
         reason = "truncated or damaged" if is_archive else "empty or another format"
         if is_archive and "allow_pickle" in str(error):

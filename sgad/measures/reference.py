@@ -1,6 +1,5 @@
 """What generated images are compared with: images, or the statistics that others published, behind one interface."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sgad.errors import InputError
-from sgad.machine.files import sha256_of
+from sgad.machine.files import DAMAGED_ARRAY, sha256_of
 from sgad.measures.extractors.features import Extractor, Features, short_hash
 from sgad.measures.images import ImageSet
 from sgad.measures.mathematics.frechet import frechet_distance
@@ -139,7 +138,7 @@ def read_statistics(path: Path) -> StatisticsReference | None:
             if not {"mu", "sigma"} <= set(archive.files):
                 return None
             mean, covariance = (np.asarray(archive[key], np.float64) for key in ("mu", "sigma"))
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+    except DAMAGED_ARRAY:
         # Whatever it is: the reader of images names what is wrong with it.
         return None
     if mean.ndim != 1 or covariance.shape != (mean.size, mean.size):

@@ -9,7 +9,7 @@ from sgad.config.run import RunConfig
 from sgad.config.validation import validated
 from sgad.config.yaml_files import read_yaml
 from sgad.errors import SgadError
-from sgad.machine.files import read_json, sha256_of
+from sgad.machine.files import DAMAGED_ARRAY, read_json, sha256_of
 from sgad.runs.record import read_record
 from sgad.store.provenance import file_hashes, row_key, run_files
 
@@ -49,7 +49,7 @@ def _drawn_by(samples: Path) -> str:
     try:
         with np.load(samples, allow_pickle=False) as content:
             return str(json.loads(str(content["meta"])).get("weights_sha256", ""))
-    except (OSError, ValueError, KeyError, EOFError, AttributeError):
+    except DAMAGED_ARRAY:
         return "unreadable"
 
 

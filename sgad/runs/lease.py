@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sgad.errors import RunFailure, TakenOver
-from sgad.machine.files import write_failure
+from sgad.machine.files import DAMAGED_JSON, write_failure
 
 FILE_NAME = ".lock"
 #: Seconds between two signs of life, and without one until a holder on another machine counts as dead.
@@ -128,7 +128,7 @@ class _Life:
 def _content(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, *DAMAGED_JSON):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -7,9 +7,10 @@ a number can edit its hash.
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TextIO, TypedDict
 
 from sgad.catalogue import lookup
 from sgad.config.experiment import ExperimentConfig, RunKey
@@ -19,6 +20,8 @@ from sgad.runs.record import read_record
 from sgad.store.stored import stored_folder
 
 FILE_NAME = "provenance.json"
+#: Columns of metrics.csv that name a value.
+TRACED = ("dataset", "model", "variant", "seed", "metric", "value")
 #: What `collect` makes; the other files of an experiment follow from these.
 COLLECTED = ("metrics.csv", "runs.csv", "histories.csv", "histories.csv.gz", "analyses.csv", "captions.json", "grids")
 
@@ -109,13 +112,30 @@ def read_provenance(folder: Path) -> Provenance:
     return provenance
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file, compressed or not, as text."""
+def read_rows(path: Path, columns: Iterable[str] = ()) -> list[dict[str, str]]:
+    """Rows of a CSV file, compressed or not, as text.
+
+    Raises
+    ------
+    InputError
+        If it is absent, no table, or lacks one of `columns`.
+    """
+    try:
+        with _opened(path) as stream:
+            reader = csv.DictReader(stream)
+            rows, names = list(reader), reader.fieldnames or []
+    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
+        raise InputError(f"{path} is not a readable table ({error}); run `sgad collect` again") from error
+    missing = [column for column in columns if column not in names]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]!r}; run `sgad collect` again")
+    return rows
+
+
+def _opened(path: Path) -> TextIO:
     if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    with open(path, encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return open(path, encoding="utf-8", newline="")
 
 
 def row_key(row: Mapping[str, str]) -> tuple[str, str, str, str]:
@@ -127,7 +147,7 @@ def trace_lines(experiment: ExperimentConfig, results_dir: Path | str = "results
     """Yield, for every value of metrics.csv, the files and hashes that it goes back to."""
     folder = stored_folder(results_dir, experiment.name)
     runs = read_provenance(folder)["runs"]
-    for row in read_rows(folder / "metrics.csv"):
+    for row in read_rows(folder / "metrics.csv", TRACED):
         if not row.get("value"):
             continue
         name = "/".join((*row_key(row)[:3], f"seed{row['seed']}"))

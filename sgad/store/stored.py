@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired
+
+from pydantic import TypeAdapter, ValidationError
+
+# Pydantic can't check a TypedDict of `typing` before Python 3.12.
+from typing_extensions import TypedDict
 
 from sgad.errors import InputError
 from sgad.machine.files import read_json
@@ -180,10 +185,7 @@ def read_folder(folder: Path, made_in: Path | None = None) -> Stored:
     InputError
         If a file is absent or lacks a column.
     """
-    content = read_json(folder / "captions.json")
-    if not isinstance(content, dict):
-        raise InputError(f"{folder / 'captions.json'} is not what `sgad collect` writes; collect again")
-    captions: Any = {"remedies": {}} | content
+    captions = _read_captions(folder / "captions.json")
     metrics = _read_csv(folder / "metrics.csv", METRIC_COLUMNS)
     runs = _read_csv(folder / "runs.csv", RUN_COLUMNS)
     if CHECKED_BY not in metrics.columns:
@@ -210,6 +212,20 @@ def histories_file(folder: Path) -> Path:
     """The histories of a stored experiment; compressed in the reference."""
     packed = folder / HISTORIES_PACKED
     return packed if packed.is_file() else folder / "histories.csv"
+
+
+def _read_captions(path: Path) -> Captions:
+    content = read_json(path)
+    try:
+        # What older versions did not write yet.
+        captions: Captions = TypeAdapter(Captions).validate_python({"remedies": {}, **content})
+    except (TypeError, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "it holds no mapping"}
+        field = ".".join(str(part) for part in first["loc"]) or "content"
+        raise InputError(
+            f"{path}: {field}: {first['msg']}; it is not what `sgad collect` writes, collect again"
+        ) from error
+    return captions
 
 
 def _cells(frame: "pd.DataFrame") -> set[tuple[str, ...]]:

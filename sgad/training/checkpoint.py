@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sgad.errors import InputError, RunFailure
-from sgad.machine.files import atomic_write, sha256_of, write_failure, write_json
+from sgad.machine.files import DAMAGED_JSON, atomic_write, sha256_of, write_failure, write_json
 from sgad.models.registry import HEADER
 
 FOLDER = "checkpoints"
@@ -83,7 +83,7 @@ def newest_checkpoint(folder: Path, origin: Origin) -> tuple[Checkpoint | None, 
             return Checkpoint(int(record["step"]), load_tensors(weights), record["values"]), notes
         except OSError as error:
             raise RunFailure(f"{path} cannot be read ({error.strerror or error}); try again later") from error
-        except (InputError, KeyError, TypeError, ValueError, RecursionError) as error:
+        except (InputError, KeyError, TypeError, *DAMAGED_JSON) as error:
             notes.append(f"{path.name} cannot be read ({error}); the one before it is used")
     return None, notes
 

@@ -37,6 +37,13 @@ for key in config:
         )
 SETTINGS.update(config)
 
+# Snakemake's own error is a traceback.
+_workplace = Path(".snakemake") if Path(".snakemake").is_dir() else Path()
+if not os.access(_workplace, os.W_OK):
+    raise WorkflowError(
+        f"{Path.cwd()} cannot be written, and data, results and logs belong there; say --directory FOLDER for another place"
+    )
+
 try:
     # Into the environment, which each stage inherits; on a cluster node this file is read again.
     add_plugins(Path(name) for name in str(SETTINGS["plugins"]).split(",") if name)

@@ -9,7 +9,6 @@ Two forms are read (docs/claims.md shows how to make them):
   stimulus_table.csv. Frame -1 is the grey screen between scenes and is left out.
 """
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgad.errors import InputError
-from sgad.machine.files import write_npz
+from sgad.machine.files import DAMAGED_ARRAY, write_npz
 from sgad.measures.readers import open_split
 from sgad.runs.seeds import stream_seed
 
@@ -78,7 +77,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGED_ARRAY as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path} is not a readable archive ({first}); write it again with numpy.savez") from error
 

@@ -17,6 +17,7 @@ from sgad.data.sources.base import RawData, RawSplit, array_split
 from sgad.data.sources.idx import check_content
 from sgad.data.trees import Tree, refuse_stand_in
 from sgad.errors import InputError
+from sgad.machine.files import DAMAGED_JSON
 
 _BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
 #: One label byte, then 3 x 32 x 32 values.
@@ -119,7 +120,7 @@ def _png_labels(tree: Tree, name: str, rows: int, description: DatasetConfig) ->
         )
     try:
         labels = np.array(json.loads(tree.read(path)))
-    except ValueError as error:
+    except DAMAGED_JSON as error:
         raise InputError(f"{tree.label(path)} is not JSON ({error}); fetch it again") from error
     start = 0 if split == "test" else (int(name.rsplit("_", 1)[-1]) - 1) * rows
     part = labels[start : start + rows] if labels.ndim == 1 else labels

@@ -1,7 +1,5 @@
 """NumPy archives: x_train/y_train, train_images/train_labels, or one `images` array."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from sgad.data.sources.base import Labels, RawData, RawSplit, array_split, cut_o
 from sgad.data.trees import check_zip, hidden_part, read_start, refuse_stand_in
 from sgad.data.values import scaled_to_bytes
 from sgad.errors import InputError
+from sgad.machine.files import DAMAGED_ARRAY
 
 #: Names of arrays, small letters; capitals do not count.
 _IMAGE_KEYS = {
@@ -107,7 +106,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError) as error:
+    except DAMAGED_ARRAY as error:
         if "pickle" in str(error):
             raise InputError(f"{path} holds pickled objects, which are refused; save plain arrays") from error
         raise InputError(f"{path} is not a whole .npz file ({error}); save it again") from error

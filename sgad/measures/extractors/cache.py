@@ -3,12 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from sgad.errors import SgadError
-from sgad.machine.files import write_npz
+from sgad.machine.files import DAMAGED_ARRAY, write_npz
 from sgad.measures.extractors.features import Extractor, Features
 
 #: Raised when the way from pixels to features changes without its protocol text changing.
@@ -40,7 +39,7 @@ def load_features(folder: Path, key: str) -> Features | None:
             logits = np.asarray(archive["logits"])
             features = Features(np.asarray(archive["values"]), logits if logits.size else None)
             checksum = str(archive["checksum"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except DAMAGED_ARRAY:
         return None
     # Damage that the archive's own checksums miss, and entries of another key under this name.
     return features if checksum == _checksum(features, key) else None

@@ -66,7 +66,7 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
     pictures = [Embedder(stored.out, PICTURE_BYTES // len(names)) for _ in names]
     datasets = [_dataset(stored, summary, *pair) for pair in zip(names, pictures, strict=True)]
     metrics, runs = run_rows(stored)
-    return (
+    page = (
         environment()
         .get_template("report.html.j2")
         .render(
@@ -92,6 +92,7 @@ def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
             script=_asset("report.js"),
         )
     )
+    return page.translate(_CONTROL)
 
 
 def _dataset(stored: Stored, summary: "pd.DataFrame", name: str, pictures: Embedder) -> dict[str, Any]:
@@ -132,6 +133,10 @@ def _reported(stored: Stored) -> list[dict[str, str]]:
         {"metric": REPORTED_LABELS[metric], "source": source, "protocol": protocol}
         for metric, source, protocol in kinds
     ]
+
+
+#: Control characters, which no HTML may hold; names and notes of a user can.
+_CONTROL = dict.fromkeys(set(range(32)) - set(b"\t\n\r"))
 
 
 @cache
