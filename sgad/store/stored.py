@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from sgad.errors import InputError
-from sgad.machine.files import read_json
+from sgad.machine.files import DAMAGED_ARRAY, read_json
 from sgad.names import label_of
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
     try:
         # A model may well be called "NA" or "null": only empty cells of numeric columns are missing.
         frame = pd.read_csv(path, dtype=dict.fromkeys([*columns, CHECKED_BY], str), keep_default_na=False)
-    except (OSError, ValueError) as error:
+    except DAMAGED_ARRAY as error:
         raise InputError(f"{path} is not a readable table ({error}); run `sgad collect` again") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
