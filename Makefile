@@ -51,6 +51,10 @@ lint: .venv/.lint ## style, types, workflow
 readme: .venv/.installed ## the results in README.md, from stored results
 	$(BIN)/python -m sgad.reporting.readme
 
+.PHONY: docs-numbers
+docs-numbers: .venv/.installed ## the documents whose numbers are looked up, from the reference
+	$(BIN)/python -m sgad.reporting.prose docs
+
 .PHONY: docs-figures
 docs-figures: .venv/.installed ## the figures that README and documents show, from the reference
 	$(BIN)/python -m docs.figures

@@ -70,7 +70,8 @@ def test_charts_show_the_layers_that_train() -> None:
 
 
 def test_pages_ask_for_parts_that_exist_and_link_to_files_that_exist(repository: Path) -> None:
-    pages = sorted((repository / "docs").rglob("*.md"))
+    # Templates of pages have the links of the pages one folder further up.
+    pages = [path for path in sorted((repository / "docs").rglob("*.md")) if path.parent.name != "numbers"]
     assert len(pages) > 8
     asked = {name for page in pages for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text())}
     assert asked == set(generate.PARTS)
