@@ -55,6 +55,7 @@ def _fidelity_metrics(suffix: str, where: str) -> list[Metric]:
         Metric(f"recall_{suffix}", f"recall ({where})", higher_is_better=True, decimals=3),
         Metric(f"density_{suffix}", f"density ({where})", higher_is_better=True, decimals=3),
         Metric(f"coverage_{suffix}", f"coverage ({where})", higher_is_better=True, decimals=3),
+        Metric(f"nearest_{suffix}", f"nearest reference, ratio ({where})", higher_is_better=True, decimals=3),
     ]
 
 
@@ -82,6 +83,7 @@ METRICS: dict[str, Metric] = {
         Metric("cfd_infinity", "CFD∞", higher_is_better=False),
         Metric("ccs", "CCS", higher_is_better=True),
         *_fidelity_metrics("classifier", "classifier"),
+        *_fidelity_metrics("pixels", "pixels"),
         *_inception_metrics("tf1", "torch-fidelity"),
         *_inception_metrics("torch", "pytorch-fid"),
         *_inception_metrics("clean", "clean-fid"),

@@ -1,13 +1,18 @@
 """`sgad classifier`, `sgad baselines` and `sgad measure`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from sgad.config.experiment import DEFAULT_MEASURES
-from sgad.errors import InputError
+from sgad.errors import InputError, RunFailure
+
+#: Measures that need neither weights nor a data set.
+DEFAULT_OF_TWO = ("kid", "prdc", "nearest")
+#: Extractors that need no file; repeated here so that `--help` stays fast (a test compares).
+PIXELS, SHIPPED = "pixels", ("mnist", "fashion_mnist", "cifar10")
 
 _FOLDER = click.Path(path_type=Path)
 _DATA = click.option(
@@ -130,8 +135,15 @@ def _split(measures: str) -> tuple[str, ...]:
 @click.option("--dataset", help="Prepared data set to compare with (its reference split).")
 @click.option("--reference", type=_FOLDER, help="Images to compare with, instead of --dataset.")
 @_DATA
-@_MEASURES
-@click.option("--extractor", help="inception, classifier, fad, or the path of a weights file.")
+@click.option(
+    "--measures",
+    help=f"Measures, separated by commas.  [default: {','.join(DEFAULT_MEASURES)}; of two sets from elsewhere"
+    f" {','.join(DEFAULT_OF_TWO)} of their pixels]",
+)
+@click.option(
+    "--extractor",
+    help="inception, classifier, fad, pixels, a shipped classifier (mnist, fashion_mnist, cifar10) or a weights file.",
+)
 @click.option("--weights", type=_FOLDER, multiple=True, help="Weights file of a network; may be repeated.")
 @click.option(
     "--protocol",
@@ -170,13 +182,14 @@ def _split(measures: str) -> tuple[str, ...]:
 @click.option("--batch-size", type=click.IntRange(1), help="Images a batch.  [default: what the free memory allows]")
 @click.option("--cache", type=_FOLDER, help="Folder of kept features.  [default: DATA/DATASET/features]")
 @click.option("--out", type=_FOLDER, default="metrics.json", show_default=True, help="File to write.")
+@click.option("--allow-empty", is_flag=True, help="Exit 0 even if nothing could be computed; the rows say why.")
 @_THREADS
 def measure(
     samples: Path,
     dataset: str | None,
     reference: Path | None,
     data: Path,
-    measures: str,
+    measures: str | None,
     extractor: str | None,
     weights: tuple[Path, ...],
     protocol: str,
@@ -189,6 +202,7 @@ def measure(
     batch_size: int | None,
     cache: Path | None,
     out: Path,
+    allow_empty: bool,
     threads: int,
 ) -> None:
     """Compare images with a reference and write each value with its protocol.
@@ -200,6 +214,7 @@ def measure(
     \b
     Examples:
       sgad measure --samples results/runs/digits/sgad/quick/seed0/samples.npz --dataset digits --out metrics.json
+      sgad measure --samples generated/ --reference real/
       sgad measure --samples generated/ --reference real/ --measures fid,kid --weights inception.pth
     """
     if (dataset is None) == (reference is None):
@@ -214,7 +229,7 @@ def measure(
         document = measure_to_file(
             samples,
             reference if reference is not None else data / str(dataset),
-            _split(measures),
+            _split(measures) if measures is not None else _default_measures(dataset, extractor, weights),
             out,
             extractor=extractor,
             weights=weights,
@@ -228,15 +243,32 @@ def measure(
             batch_size=batch_size,
             cache=cache,
         )
-    for row in document["metrics"]:
+    _tell(document["metrics"])
+    if not allow_empty and all(row["value"] is None for row in document["metrics"]):
+        raise RunFailure(f"nothing was computed; {out} and the lines above say why")
+
+
+def _default_measures(dataset: str | None, extractor: str | None, weights: tuple[Path, ...]) -> tuple[str, ...]:
+    """What is measured where nobody says: of two sets from elsewhere, what needs no file."""
+    if dataset is None and not weights and extractor in (None, PIXELS, *SHIPPED):
+        return DEFAULT_OF_TWO
+    return DEFAULT_MEASURES
+
+
+def _tell(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line for each metric, then each warning and each remedy once."""
+    for row in rows:
         value = "-" if row["value"] is None else f"{row['value']:.6g}"
         interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
         note = "" if row["status"] == "computed" else f"; {row['status']}"
         click.echo(f"{row['metric']:<28} {value:>12}{interval:<20}  {row['protocol']}{note}")
         for check in row["details"].get("cross_check", []):
             click.echo(f"  {_checked(check)}")
-    # One command may mend several rows.
-    for remedy in dict.fromkeys(row["details"].get("remedy") for row in document["metrics"]):
+    for row in rows:
+        if "warning" in row["details"]:
+            click.echo(f"warning: {row['metric']}: {row['details']['warning']}", err=True)
+    # One command may fix several rows.
+    for remedy in dict.fromkeys(row["details"].get("remedy") for row in rows):
         if remedy:
             click.echo(f"to compute what is missing: {remedy}")
 

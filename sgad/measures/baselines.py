@@ -20,7 +20,7 @@ NOISE_SEED = 20230522
 
 
 def noise_images(shape: tuple[int, ...], count: int, seed: int = NOISE_SEED) -> ImageSet:
-    """Return uniform noise; an image depends on `seed` and its index alone, in whatever order it is read."""
+    """Uniform noise; an image depends on `seed` and its index alone, in whatever order it is read."""
 
     def read(wanted: Indices) -> Any:
         rows = [np.random.default_rng((seed, int(index))).integers(0, 256, shape, np.uint8) for index in wanted]
@@ -85,7 +85,7 @@ def baselines(
 
 
 def _seen_images(data: Path, num: int, seed: int) -> ImageSet:
-    """Return training images that are not held out: a floor that holds copies of its reference would be too low."""
+    """Training images that are not held out: a floor that holds copies of its reference would be too low."""
     train = open_split(data, "train")
     if not (data / "valid.images.npy").is_file():
         held_out = held_out_rows(np.load(data / "train.images.npy", mmap_mode="r"))

@@ -133,8 +133,11 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
     items = [item for item in items if item.metric not in refused]
     if not items:
         return refused
-    if network == "pixels":
-        return refused | _rows_of_pixels(sets, options)
+    if any(item.quantity == NEAREST for item in items):
+        refused |= _rows_of_training(sets, options)
+        items = [item for item in items if item.quantity != NEAREST]
+        if not items:
+            return refused
     try:
         extractors = load_network(network, options.sources)
         generated, sets = _generated(network, sets, options.draws)
@@ -182,7 +185,7 @@ def require_checkable(reference: Reference, options: Options) -> None:
         raise InputError(f"a cross-check compares full precision; {remedy} no --half")
 
 
-def _rows_of_pixels(sets: _Sets, options: Options) -> dict[str, Row]:
+def _rows_of_training(sets: _Sets, options: Options) -> dict[str, Row]:
     assert isinstance(sets.reference, ImageReference), "statistics refuse every quantity of pixels"
     row = nearest_row(
         sets.samples,

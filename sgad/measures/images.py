@@ -55,11 +55,11 @@ class ImageSet:
             yield self.read(np.arange(start, min(start + size, self.count)))
 
     def subset(self, indices: Indices) -> "ImageSet":
-        """Return the images of these indices, in this order."""
+        """The images of these indices, in this order."""
         return replace(self, count=len(indices), read=lambda wanted: self.read(indices[wanted]))
 
     def first(self, count: int) -> "ImageSet":
-        """Return the first `count` images, or all if there are fewer."""
+        """The first `count` images, or all if there are fewer."""
         return self if count >= self.count else self.subset(np.arange(count))
 
     def random_subset(self, count: int, seed: int = 0) -> "ImageSet":
@@ -73,14 +73,14 @@ class ImageSet:
         return self.subset(np.sort(chosen))
 
     def content_hash(self) -> str:
-        """Return the SHA-256 of shape and pixels, in order; it does not depend on names or file formats."""
+        """The SHA-256 of shape and pixels, in order; it does not depend on names or file formats."""
         digest = hashlib.sha256(repr((self.count, self.shape)).encode())
         for block in self.batches(HASH_ROWS):
             digest.update(np.ascontiguousarray(block).data)
         return digest.hexdigest()
 
     def viewed(self, view: EventView = "mean") -> "ImageSet":
-        """Return event clips as still images (C, H, W); still images are returned as they are."""
+        """Event clips as still images (C, H, W); still images are returned as they are."""
         if not self.is_events:
             return self
         require_choice("event view", view, EVENT_VIEWS)
@@ -125,7 +125,7 @@ def to_uint8_rgb(images: NDArray[Any], value_range: ValueRange | None = None, na
 def images_of_array(
     array: Any, value_range: ValueRange | None = None, name: str = "images", *, counts: bool = False
 ) -> ImageSet:
-    """Return an image set over an array or tensor (N, H, W), (N, C, H, W), (N, H, W, 3) or (N, T, C, H, W).
+    """An image set over an array or tensor (N, H, W), (N, C, H, W), (N, H, W, 3) or (N, T, C, H, W).
 
     `counts` says that the values are event counts, which are clipped to 0..1. Nothing is converted before it
     is read.
@@ -156,7 +156,7 @@ def images_of_array(
 
 
 def _layout(shape: tuple[int, ...], name: str) -> tuple[tuple[int, ...], Callable[[NDArray[Any]], NDArray[Any]]]:
-    """Return the shape of one image as (C, H, W) or (T, C, H, W), and how a block becomes that."""
+    """The shape of one image as (C, H, W) or (T, C, H, W), and how a block becomes that."""
     if len(shape) == 3:
         return (1, *shape[1:]), lambda block: block[:, None]
     if len(shape) == 4 and shape[1] in (1, 2, 3):
@@ -171,7 +171,7 @@ def _layout(shape: tuple[int, ...], name: str) -> tuple[tuple[int, ...], Callabl
 
 
 def as_channels(images: ImageSet, channels: int) -> ImageSet:
-    """Return grey images as RGB, or RGB files of grey images as grey; anything else as it is.
+    """Grey images as RGB, or RGB files of grey images as grey; anything else as it is.
 
     Raises
     ------

@@ -24,7 +24,7 @@ def nearest_row(
     samples_are_training: bool = False,
     event_view: EventView | None = None,
 ) -> Row:
-    """Return the row of `nearest_neighbour`: 0 for copies of training images, near 1 for images as new as others.
+    """The row of `nearest_neighbour`: 0 for copies of training images, near 1 for images as new as others.
 
     Compares distances in pixel space to the nearest training image with those of held-out images. `event_view`: how event
     clips became these images, None if they were images all along.

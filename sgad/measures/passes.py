@@ -35,7 +35,7 @@ class Options:
 
 
 def features_of(extractor: Extractor, images: ImageSet, content_hash: str, options: Options, *, keep: bool) -> Features:
-    """Return the features of a set, from the cache where it has them; `keep` stores new ones there."""
+    """The features of a set, from the cache where it has them; `keep` stores new ones there."""
     key = cache_key(extractor, content_hash)
     if options.cache is not None:
         found = load_features(options.cache, key)
@@ -52,7 +52,7 @@ def features_of(extractor: Extractor, images: ImageSet, content_hash: str, optio
 
 
 def metric_names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str]:
-    """Return the key of each row: the word FID is kept for the published weights, others carry their hash."""
+    """The key of each row: the word FID is kept for the published weights, others carry their hash."""
     if not extractor.key.startswith("inception_") or is_published(extractor.sha256):
         return {item.metric: item.metric for item in items}
     tag = short_hash(extractor.sha256)
@@ -60,7 +60,7 @@ def metric_names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str
 
 
 def protocol_text(extractors: Sequence[Extractor], sets: str, event_view: EventView | None = None) -> str:
-    """Return network, weights of all extractors, resize and mode, how clips became images, which sets were compared."""
+    """Network, weights of all extractors, resize and mode, how clips became images, which sets were compared."""
     first = extractors[0]
     hashes = "+".join(short_hash(extractor.sha256) for extractor in extractors)
     network = first.protocol.replace(short_hash(first.sha256), hashes)

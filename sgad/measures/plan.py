@@ -9,9 +9,11 @@ from sgad.errors import InputError, nearest, require_choice
 PROTOCOLS = {"torch-fidelity": "tf1", "pytorch-fid": "torch", "clean": "clean"}
 INCEPTION = tuple(f"inception_{suffix}" for suffix in PROTOCOLS.values())
 AUTOENCODERS = ("fad_fsvae", "fad_fsddim", "fad_eval", "fad_own")
-NETWORKS = ("classifier", *INCEPTION, *AUTOENCODERS)
+#: The images themselves as features: needs no weights.
+PIXELS = "pixels"
+NETWORKS = ("classifier", *INCEPTION, *AUTOENCODERS, PIXELS)
 #: Quantities that any features give; each metric key is the quantity, "_", the network.
-COMMON = ("kid", "precision", "recall", "density", "coverage")
+COMMON = ("kid", "precision", "recall", "density", "coverage", "nearest")
 NEAREST = "nearest_neighbour"
 #: The held-out training images (`sgad.data.held_out`): what recipes are chosen on.
 VALID = "valid"
@@ -21,7 +23,7 @@ ON_VALID = {"fad_val": "fad_fsvae", "fad_eval_val": "fad_eval", "cfd_val": "cfd"
 
 @dataclass(frozen=True)
 class Wanted:
-    """One metric: its key, the feature network ("pixels" for none) and the quantity made of its features.
+    """One metric: its key, the feature network and the quantity made of its features.
 
     `split`: the reference images, empty for the data set's reference split.
     """
@@ -44,7 +46,7 @@ def _all_wanted() -> dict[str, Wanted]:
             Wanted(f"fid_infinity_{suffix}", network, "infinity"),
         ]
     found += [Wanted(f"{name}_{network}", network, name) for network in NETWORKS for name in COMMON]
-    found.append(Wanted(NEAREST, "pixels", NEAREST))
+    found.append(Wanted(NEAREST, PIXELS, NEAREST))
     known = {wanted.metric: wanted for wanted in found}
     return known | {key: replace(known[name], metric=key, split=VALID) for key, name in ON_VALID.items()}
 
@@ -65,6 +67,7 @@ SHORT = {
     "prdc": ("precision_{n}", "recall_{n}", "density_{n}", "coverage_{n}"),
     "density": ("density_{n}",),
     "coverage": ("coverage_{n}",),
+    "nearest": ("nearest_{n}",),
     "fad": ("fad_fsvae", "fad_eval"),
     "memorisation": (NEAREST,),
 }
@@ -72,9 +75,9 @@ _ASKS_FOR_INCEPTION = ("fid", "is", "isc", "inception_score", "fid_infinity")
 
 
 def plan(names: Sequence[str], extractor: str | None = None, protocol: str = "clean") -> list[Wanted]:
-    """Return the metrics that the names ask for, each once, in order.
+    """The metrics that the names ask for, each once, in order.
 
-    Short names such as `kid` take the features of `extractor` (inception, classifier, fad or a full network
+    Short names such as `kid` take the features of `extractor` (inception, classifier, fad, pixels or a full network
     name); by default those of Inception where `fid` or `is` is asked for as well, else the classifier's.
 
     Raises
@@ -97,8 +100,13 @@ def plan(names: Sequence[str], extractor: str | None = None, protocol: str = "cl
     return [KNOWN[key] for key in keys]
 
 
+def asks_for_inception(names: Sequence[str]) -> bool:
+    """Whether a short name is among these that means Inception."""
+    return any(name in _ASKS_FOR_INCEPTION for name in names)
+
+
 def _network(names: Sequence[str], extractor: str | None, suffix: str) -> str:
     if extractor is None:
-        extractor = "inception" if any(name in _ASKS_FOR_INCEPTION for name in names) else "classifier"
+        extractor = "inception" if asks_for_inception(names) else "classifier"
     full = {"inception": f"inception_{suffix}", "fad": "fad_eval"}.get(extractor, extractor)
     return require_choice("extractor", full, NETWORKS)

@@ -12,7 +12,7 @@ from sgad.measures.mathematics.frechet import frechet_distance_of_features, frec
 from sgad.measures.mathematics.inception_score import inception_score
 from sgad.measures.mathematics.kernel import kernel_distance, kernel_distance_subsets
 from sgad.measures.mathematics.moments import moments_of
-from sgad.measures.mathematics.neighbours import Neighbourhoods, neighbourhood_scores
+from sgad.measures.mathematics.neighbours import Neighbourhoods, nearest_distances, neighbourhood_scores
 
 #: Chunks of the score: ten for Inception, as everywhere; one for ten-class scores, which chunks only bias.
 INCEPTION_CHUNKS = 10
@@ -41,7 +41,7 @@ class Comparison:
         self._neighbours: Neighbourhoods | None = None
 
     def estimate(self, quantity: str) -> Estimate:
-        """Return one quantity.
+        """One quantity.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class Comparison:
         return QUANTITIES[quantity](self)
 
     def equal_sets(self) -> tuple[Any, Any]:
-        """Return as many generated as reference features, drawn without replacement from the larger set."""
+        """As many generated as reference features, drawn without replacement from the larger set."""
         a, b = self.generated.values, self.reference.values
         count = min(len(a), len(b))
         return self._draw(a, count), self._draw(b, count)
@@ -62,7 +62,7 @@ class Comparison:
         return values[np.sort(np.random.default_rng(self._seed).choice(len(values), count, replace=False))]
 
     def neighbours(self) -> Neighbourhoods:
-        """Return precision, recall, density and coverage of equally many images a side."""
+        """Precision, recall, density and coverage of equally many images a side."""
         if self._neighbours is None:
             generated, reference = self.equal_sets()
             self._neighbours = neighbourhood_scores(generated, reference, k_manifold=K_MANIFOLD, k_density=K_DENSITY)
@@ -145,6 +145,19 @@ def _share(name: str, k: int) -> Callable[[Comparison], Estimate]:
     return estimate
 
 
+def _nearest(data: Comparison) -> Estimate:
+    """Copies of the reference give 0; near 1, images are as far from the reference as its images are from each other."""
+    generated, reference = data.equal_sets()
+    own = nearest_distances(reference, [reference], leave_out_copies=1)
+    others = nearest_distances(generated, [reference])
+    scale = float(np.median(own))
+    if scale == 0:
+        raise ValueError("most reference images are copies of each other, so there is nothing to compare with")
+    details = {"median_generated": float(np.median(others)), "median_reference": scale, "n_each": len(reference)}
+    method = f"median distance to the nearest reference image over that within the reference, {len(reference)} a side"
+    return Estimate(float(np.median(others)) / scale, method=method, details=details)
+
+
 QUANTITIES: dict[str, Callable[[Comparison], Estimate]] = {
     "frechet": _frechet,
     "infinity": _infinity,
@@ -154,11 +167,12 @@ QUANTITIES: dict[str, Callable[[Comparison], Estimate]] = {
     "recall": _share("recall", K_MANIFOLD),
     "density": _share("density", K_DENSITY),
     "coverage": _share("coverage", K_DENSITY),
+    "nearest": _nearest,
 }
 
 
 def combine(estimates: Sequence[Estimate]) -> Estimate:
-    """Return the mean over several networks.
+    """The mean over several networks.
 
     The interval is their range; where each has an interval of its own (KID), the mean of those.
     """
@@ -179,7 +193,7 @@ def combine(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def over_draws(estimates: Sequence[Estimate]) -> Estimate:
-    """Return the mean over sets of images from fresh latents, with its 95 % t interval."""
+    """The mean over sets of images from fresh latents, with its 95 % t interval."""
     if len(estimates) == 1:
         return estimates[0]
     values = np.array([estimate.value for estimate in estimates])

@@ -54,7 +54,7 @@ def is_prepared(path: Path) -> bool:
 
 
 def reference_split(folder: Path) -> str:
-    """Return the split of a prepared data set that generated images are compared with."""
+    """The split of a prepared data set that generated images are compared with."""
     return str(_manifest(folder).get("reference_split", "test"))
 
 
@@ -66,7 +66,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def samples_record(path: Path) -> tuple[int, ...] | None:
-    """Return the shape of the images in a samples.npz (or a run folder's); None if it is no such file."""
+    """The shape of the images in a samples.npz (or a run folder's); None if it is no such file."""
     path = path / "samples.npz" if path.is_dir() else path
     if path.suffix != ".npz" or not path.is_file():
         return None
@@ -97,7 +97,7 @@ def open_valid(folder: Path) -> ImageSet:
 
 
 def open_labels(folder: Path, split: str, count: int) -> NDArray[np.int64] | None:
-    """Return the labels (N,) of a split of a prepared data set; None if it has none."""
+    """The labels (N,) of a split of a prepared data set; None if it has none."""
     path = folder / f"{split}.labels.npy"
     if not path.is_file():
         return None

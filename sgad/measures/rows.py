@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 def computed_row(name: str, estimate: Estimate, count: int, text: str) -> Row:
-    """Return the row of a value; one that is not finite becomes a row without value that says so."""
+    """The row of a value; one that is not finite becomes a row without value that says so."""
     if not np.isfinite(estimate.value):
         return empty_row(name, count, text, "not computed: the value is not finite", estimate.details)
     return {
@@ -28,7 +28,7 @@ def computed_row(name: str, estimate: Estimate, count: int, text: str) -> Row:
 
 
 def empty_row(name: str, count: int, text: str, status: str, details: dict[str, Any]) -> Row:
-    """Return the row of a metric that has no value, with the reason as its status."""
+    """The row of a metric that has no value, with the reason as its status."""
     return {
         "metric": name,
         "value": None,
@@ -42,5 +42,5 @@ def empty_row(name: str, count: int, text: str, status: str, details: dict[str, 
 
 
 def missing_row(item: Wanted, missing: Missing) -> Row:
-    """Return the row of a metric whose network cannot be had here, with the command that mends it."""
+    """The row of a metric whose network cannot be had here, with the command that fixes it."""
     return empty_row(item.metric, 0, item.network, f"not computed: {missing.reason}", {"remedy": missing.remedy})

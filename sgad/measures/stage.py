@@ -2,107 +2,140 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sgad.data.values import ValueRange
 from sgad.machine.files import read_json, write_json
 from sgad.measures.comparing import measure_images
-from sgad.measures.extractors.networks import Sources, identify_weights
+from sgad.measures.extractors.networks import SHIPPED, Sources, identify_weights, shipped_classifier
 from sgad.measures.images import EventView
 from sgad.measures.passes import Options
-from sgad.measures.plan import NEAREST, NETWORKS, VALID, Wanted, plan
+from sgad.measures.plan import NEAREST, NETWORKS, PIXELS, VALID, Wanted, asks_for_inception, plan
 from sgad.measures.readers import is_prepared, open_images, open_split, open_valid, reference_split, samples_record
 from sgad.measures.reference import read_statistics
 from sgad.measures.rows import empty_row
 
 
-def measure_to_file(
-    samples: Path | str,
-    reference: Path | str,
-    measures: Sequence[str],
-    out: Path | str,
-    *,
-    extractor: str | None = None,
-    weights: Path | str | Sequence[Path | str] | None = None,
-    protocol: str = "clean",
-    value_range: ValueRange | None = None,
-    event_view: EventView = "mean",
-    device: str = "cpu",
-    half: bool = False,
-    batch_size: int | None = None,
-    cache: Path | str | None = None,
-    draws: int = 1,
-    cross_check: bool = False,
-) -> dict[str, Any]:
-    """Measure files and write metrics.json; return its content.
+class Settings(TypedDict, total=False):
+    """How to measure; each key has the meaning of the option of `sgad measure`.
 
-    `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder. `reference`: the same; or
-    a prepared data set's folder, whose reference split is taken, whose classifiers serve cfd and ccs, and
-    whose features are kept in its folder `features`; or an .npz of statistics (`mu`, `sigma`). `extractor`:
-    inception, classifier, fad, or the path of weights; `weights`: one path or several. `draws` and `cross_check`: see `Options`.
+    extractor: inception, classifier, fad, pixels, a shipped classifier (mnist, fashion_mnist, cifar10) or the path of
+    weights. weights: one path or several. draws, cross_check, batch_size, cache: see `Options`.
+    """
+
+    extractor: str | None
+    weights: Path | str | Sequence[Path | str] | None
+    protocol: str
+    value_range: ValueRange | None
+    event_view: EventView
+    device: str
+    half: bool
+    batch_size: int | None
+    cache: Path | str | None
+    draws: int
+    cross_check: bool
+
+
+def measure_to_file(
+    samples: Path | str, reference: Path | str, measures: Sequence[str], out: Path | str, **settings: Unpack[Settings]
+) -> dict[str, Any]:
+    """Measure files and write metrics.json: its content. Arguments as in `measure_any`.
 
     Raises
     ------
     InputError
         One sentence naming the file, for anything that cannot be measured; nothing is written then.
     """
-    samples, reference = Path(samples), Path(reference)
-    given, extractor = _weights(weights, extractor)
-    data = reference if is_prepared(reference) else None
-    options = Options(
-        Sources(data, device=device, half=half, event_view=event_view, **given),
-        event_view,
-        batch_size,
-        Path(cache) if cache is not None else (data / "features" if data is not None else None),
-        _split_name(data),
-        draws=draws,
-        cross_check=cross_check,
-    )
-    document = _document(samples, reference, plan(measures, extractor, protocol), value_range, options)
-    if data is not None:
-        document["reference"]["name"] = data.name
+    document = measure_any(Path(samples), Path(reference), measures, **settings)
     write_json(out, document)
     return document
 
 
+def measure_any(samples: Any, reference: Any, measures: Sequence[str], **settings: Unpack[Settings]) -> dict[str, Any]:
+    """Measure paths, arrays or tensors: the content of metrics.json.
+
+    `samples`: an .npz (`images` or `frames`), .npy, folder of images or run folder, or an array or tensor (N, C, H, W).
+    `reference`: the same; or a prepared data set's folder, whose reference split is taken, whose classifiers serve cfd and
+    ccs, and whose features are kept in its folder `features`; or an .npz of statistics (`mu`, `sigma`).
+
+    Raises
+    ------
+    InputError
+        One sentence naming the file, for anything that cannot be measured.
+    """
+    samples, reference = (Path(given) if isinstance(given, str) else given for given in (samples, reference))
+    given, extractor = sort_weights(settings.get("weights"), settings.get("extractor"))
+    data = reference if isinstance(reference, Path) and is_prepared(reference) else None
+    if extractor is None and data is None and not given:
+        # Two sets from elsewhere: nothing but their pixels is at hand.
+        extractor = None if asks_for_inception(measures) else PIXELS
+    cache, view = settings.get("cache"), settings.get("event_view", "mean")
+    options = Options(
+        Sources(
+            data,
+            device=settings.get("device", "cpu"),
+            half=settings.get("half", False),
+            event_view=view,
+            **given,
+        ),
+        view,
+        settings.get("batch_size"),
+        Path(cache) if cache is not None else (data / "features" if data is not None else None),
+        _split_name(data),
+        draws=settings.get("draws", 1),
+        cross_check=settings.get("cross_check", False),
+    )
+    wanted = plan(measures, extractor, settings.get("protocol", "clean"))
+    document = _document(samples, reference, wanted, settings.get("value_range"), options)
+    if data is not None:
+        document["reference"]["name"] = data.name
+    return document
+
+
 def _document(
-    samples: Path, reference: Path, wanted: Sequence[Wanted], value_range: ValueRange | None, options: Options
+    samples: Any, reference: Any, wanted: Sequence[Wanted], value_range: ValueRange | None, options: Options
 ) -> dict[str, Any]:
-    reason = _failure(samples)
+    reason = _failure(samples) if isinstance(samples, Path) else None
     if reason is not None:
         return _document_of_failure(samples, reference, wanted, reason)
-    statistics = read_statistics(reference)
-    needs_training = options.sources.data is not None and any(item.metric == NEAREST for item in wanted)
-    needs_valid = options.sources.data is not None and any(item.split == VALID for item in wanted)
+    statistics = read_statistics(reference) if isinstance(reference, Path) else None
+    data = options.sources.data
+    needs_training = any(item.metric == NEAREST for item in wanted)
+    needs_valid = any(item.split == VALID for item in wanted)
     return measure_images(
-        open_images(samples, value_range),
-        open_images(reference, value_range) if statistics is None else statistics,
+        _opened(samples, value_range),
+        _opened(reference, value_range) if statistics is None else statistics,
         [item.metric for item in wanted],
-        training=open_split(reference, "train") if needs_training else None,
-        valid=open_valid(reference) if needs_valid else None,
+        value_range=value_range,
+        training=open_split(data, "train") if needs_training and data is not None else None,
+        valid=open_valid(data) if needs_valid and data is not None else None,
         options=options,
     )
+
+
+def _opened(images: Any, value_range: ValueRange | None) -> Any:
+    return open_images(images, value_range) if isinstance(images, Path) else images
 
 
 def _split_name(data: Path | None) -> str:
     return reference_split(data) if data is not None else ""
 
 
-def _weights(
+def sort_weights(
     weights: Path | str | Sequence[Path | str] | None, extractor: str | None
 ) -> tuple[dict[str, Path], str | None]:
-    """Sort the given weights by what they hold; an extractor that is a path is one more of them."""
+    """Sort the given weights by what they hold; an extractor that is a path, or comes with the package, is one more."""
     paths = [weights] if isinstance(weights, str | Path) else list(weights or ())
     named = extractor
     if extractor is not None and extractor not in ("inception", "classifier", "fad", *NETWORKS):
-        paths.append(extractor)
-        named = {"fsvae": "fad", "own": "fad_own"}.get(kind := identify_weights(Path(extractor)), kind)
+        paths.append(shipped_classifier(extractor) if extractor in SHIPPED else extractor)
+        named = {"fsvae": "fad", "own": "fad_own"}.get(kind := identify_weights(Path(paths[-1])), kind)
     given = {identify_weights(Path(path)): Path(path) for path in paths}
     return given, named
 
 
 def _failure(samples: Path) -> str | None:
-    """Return why a run made no images if `samples` is the empty archive of a failed run, else None."""
+    """Why a run made no images if `samples` is the empty archive of a failed run, else None."""
     record = samples_record(samples)
     if record is None or record[0] > 0:
         return None

@@ -98,3 +98,31 @@ def test_nothing_to_train_is_said(capsys):
         main(["classifier", "digits", "--no-classifiers"])
     assert stopped.value.code == 2
     assert "leaves nothing to train; add --autoencoder" in capsys.readouterr().err
+
+
+def test_two_folders_need_no_weights(folders, tmp_path, capsys):
+    words = ["--samples", folders[0], "--reference", folders[1], "--out", tmp_path / "m.json", "--threads", 1]
+    code, out, _ = _run(capsys, *words)
+    assert code == 0
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == [f"{name}_pixels" for name in ("kid", "precision", "recall", "density", "coverage", "nearest")]
+    code, out, err = _run(capsys, *words, "--extractor", "mnist", "--measures", "cfd")
+    assert code == 0 and out.startswith("cfd ")
+    assert "warning: cfd: 30 images for 64 features" in err
+
+
+def test_a_command_that_computed_nothing_exits_1(folders, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    words = ["--samples", folders[0], "--reference", folders[1], "--measures", "fid,fad_eval"]
+    words += ["--out", tmp_path / "m.json", "--threads", 1]
+    code, out, err = _run(capsys, *words)
+    assert code == 1
+    assert "nothing was computed" in err and "weights absent" in out
+    assert (tmp_path / "m.json").is_file()
+    assert _run(capsys, *words, "--allow-empty")[0] == 0
+
+
+def test_no_remedy_leads_back_to_itself(folders, tmp_path, capsys):
+    words = ["--samples", folders[0], "--reference", folders[1], "--measures", "cfd", "--out", tmp_path / "m.json"]
+    _, out, _ = _run(capsys, *words, "--threads", 1)
+    assert "--extractor mnist, fashion_mnist, cifar10 or pixels, which need no file of yours" in out

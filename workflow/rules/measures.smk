@@ -21,7 +21,7 @@ rule measure:
         cross_check="--cross-check" if EXPERIMENT.cross_check else "",
     shell:
         "sgad measure --samples {input.samples:q} --dataset {wildcards.dataset} --data {params.data:q}"
-        " --measures {params.measures} {params.cross_check} --out {output:q} --threads {threads} > {log} 2>&1"
+        " --measures {params.measures} {params.cross_check} --allow-empty --out {output:q} --threads {threads} > {log} 2>&1"
 
 
 rule baselines:

@@ -62,7 +62,7 @@ class Encoder(nn.Module):
         self.latent_layer = nn.Linear(widths[-1] * 4, latent)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the latents (B, latent)."""
+        """The latents (B, latent)."""
         latents: Tensor = self.latent_layer(self.encoder(images).flatten(1))
         return latents
 
@@ -89,13 +89,13 @@ class Autoencoder(nn.Module):
         self.pixels = nn.Conv2d(16, channels, 3, padding=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the reconstruction, of the same shape, in [-1, 1]."""
+        """The reconstruction, of the same shape, in [-1, 1]."""
         spread = self.spread(self.body(images)).reshape(len(images), -1, 2, 2)
         return torch.tanh(self.pixels(self.decoder(spread)))
 
 
 def scaled(images: Bytes, size: int) -> Tensor:
-    """Return float32 (B, C, size, size) in [-1, 1]: Pillow's bilinear filter on bytes, then 2x - 1."""
+    """Float32 (B, C, size, size) in [-1, 1]: Pillow's bilinear filter on bytes, then 2x - 1."""
     if images.shape[2:] != (size, size):
         # On bytes, not floats: Pillow rounds after each of its two passes, and so do the released statistics.
         flat = images.reshape(-1, *images.shape[2:])
@@ -235,7 +235,7 @@ def _fit(network: nn.Module, pixels: Tensor, epochs: int, generator: torch.Gener
 
 
 def load_own(path: Path | str, event_view: str | None = None, device: str = "cpu") -> Extractor:
-    """Return our own autoencoder's encoder, in evaluation mode."""
+    """Our own autoencoder's encoder, in evaluation mode."""
     published = load_published(path, train_mode=False, device=device)
     view = f", {EVENT_VIEWS[event_view]}" if event_view else ""
     protocol = published.protocol.replace("FSVAE autoencoder", "own autoencoder")

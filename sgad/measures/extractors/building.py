@@ -46,7 +46,7 @@ def empty_network(build: type[nn.Module], *sizes: int) -> nn.Module:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a .safetensors or a .pth, the latter loaded as weights only: no code of it runs.
+    """The tensors of a .safetensors or a .pth, the latter loaded as weights only: no code of it runs.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def weight_names(path: Path) -> frozenset[str]:
-    """Return the names of the tensors in a weights file."""
+    """The names of the tensors in a weights file."""
     return frozenset(read_state(path))
 
 

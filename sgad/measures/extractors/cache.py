@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 def cache_key(extractor: Extractor, content_hash: str) -> str:
-    """Return the key of one set of images seen by one network in one way."""
+    """The key of one set of images seen by one network in one way."""
     parts = [FORMAT, content_hash, extractor.sha256, extractor.protocol]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -33,7 +33,7 @@ def _checksum(features: Features, key: str) -> str:
 
 
 def load_features(folder: Path, key: str) -> Features | None:
-    """Return the features stored under a key; None if there are none, or what is there is damaged."""
+    """The features stored under a key; None if there are none, or what is there is damaged."""
     try:
         with open(_path(folder, key), "rb") as file, np.load(file, allow_pickle=False) as archive:
             logits = np.asarray(archive["logits"])

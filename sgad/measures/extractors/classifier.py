@@ -50,7 +50,7 @@ class SmallClassifier(nn.Module):
         self.classes = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the features (B, 64), before their ReLU, and the logits (B, classes)."""
+        """The features (B, 64), before their ReLU, and the logits (B, classes)."""
         x = functional.max_pool2d(functional.relu(self.conv1(images)), 2)
         x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
         x = functional.adaptive_avg_pool2d(x, 7)
@@ -186,7 +186,7 @@ def _normalise(network: nn.Module, data: _Split) -> None:
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Return uint8 images as float32 in [0, 1]."""
+    """Uint8 images as float32 in [0, 1]."""
     return images.float() / 255
 
 
@@ -205,7 +205,7 @@ def _save(network: nn.Module, path: Path) -> str:
 
 
 def load_classifiers(folder: Path | str, device: str = "cpu") -> list[Extractor]:
-    """Return the classifiers of a folder that `train_classifiers` wrote, one extractor each.
+    """The classifiers of a folder that `train_classifiers` wrote, one extractor each.
 
     Raises
     ------

@@ -61,7 +61,7 @@ class Extractor:
 
 
 def batch_size_for(extractor: Extractor, wanted: int | None = None) -> int:
-    """Return the batch size: the protocol's, else the wanted one, else what the free memory allows."""
+    """The batch size: the protocol's, else the wanted one, else what the free memory allows."""
     if extractor.fixed_batch is not None:
         return extractor.fixed_batch
     if wanted is not None:
@@ -71,7 +71,7 @@ def batch_size_for(extractor: Extractor, wanted: int | None = None) -> int:
 
 
 def extract(extractor: Extractor, images: ImageSet, *, batch_size: int | None = None) -> Features:
-    """Return the features of all images, in order; holds one batch and halves it where memory runs out."""
+    """The features of all images, in order; holds one batch and halves it where memory runs out."""
     size = batch_size_for(extractor, batch_size)
     values: list[Floats] = []
     logits: list[Floats] = []
@@ -100,10 +100,10 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def short_hash(sha256: str) -> str:
-    """Return the eight figures of a hash that protocols show."""
+    """The eight figures of a hash that protocols show."""
     return sha256[:8]
 
 
 def as_numpy(tensor: Any) -> Floats:
-    """Return a tensor as a float32 array on the CPU."""
+    """A tensor as a float32 array on the CPU."""
     return np.asarray(tensor.detach().float().cpu().numpy(), np.float32)

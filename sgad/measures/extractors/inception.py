@@ -49,7 +49,7 @@ def resize_tf1(images: Tensor, size: int = SIZE) -> Tensor:
 
 
 def resize_pillow_bicubic(images: Bytes, size: int = SIZE) -> Floats:
-    """Return float32 (B, C, size, size) in 0..255: clean-fid's antialiased bicubic by channel, not rounded."""
+    """Float32 (B, C, size, size) in 0..255: clean-fid's antialiased bicubic by channel, not rounded."""
     flat = images.reshape(-1, *images.shape[2:]).astype(np.float32)
     result = np.empty((len(flat), size, size), np.float32)
     for index, channel in enumerate(flat):
@@ -79,7 +79,7 @@ INPUTS: dict[str, tuple[Callable[[Bytes, str], Tensor], str]] = {
 
 
 def prepare_input(images: Bytes, suffix: str, device: str = "cpu") -> Tensor:
-    """Return what the network sees (B, 3, 299, 299) of uint8 images (B, 1 | 2 | 3, H, W) under a protocol."""
+    """What the network sees (B, 3, 299, 299) of uint8 images (B, 1 | 2 | 3, H, W) under a protocol."""
     to_input, _ = INPUTS[suffix]
     # torch's interpolation rounds one channel and three differently; the other two do not.
     if images.shape[1] == 1 and suffix != "torch":
@@ -89,7 +89,7 @@ def prepare_input(images: Bytes, suffix: str, device: str = "cpu") -> Tensor:
 
 
 def load_inception(path: Path | str, suffix: str, *, device: str = "cpu", half: bool = False) -> Extractor:
-    """Return the extractor of one protocol with the weights of a file.
+    """The extractor of one protocol with the weights of a file.
 
     Raises
     ------
@@ -143,7 +143,7 @@ class _Pooled(nn.Module):
         self.register_buffer("class_weight", class_weight)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features and unbiased logits."""
+        """Features and unbiased logits."""
         features = self.layers(images).flatten(1)
         return features, features.mm(self.get_buffer("class_weight").T)
 

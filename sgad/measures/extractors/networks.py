@@ -1,14 +1,17 @@
 """Which files make a feature network available, and what to say when they are absent."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from sgad.errors import InputError
-from sgad.measures.extractors.features import Extractor
+from sgad.measures.extractors.features import Extractor, Floats
 from sgad.measures.extractors.weights import DOWNLOAD_COMMAND, checkpoint_folder, find_inception_weights
-from sgad.measures.images import EventView
-from sgad.measures.plan import INCEPTION
+from sgad.measures.images import Bytes, EventView
+from sgad.measures.plan import INCEPTION, PIXELS
 
 #: Name of the published autoencoder of each data set, looked for in torch's folder and in $SGAD_FAD_DIR.
 FSVAE_NAMES = {
@@ -19,8 +22,17 @@ FSVAE_NAMES = {
 }
 
 
+#: Data sets whose classifier is in the package, under extractors/shipped.
+SHIPPED = ("mnist", "fashion_mnist", "cifar10")
+
+
+def shipped_classifier(name: str) -> Path:
+    """The folder of a classifier that comes with the package."""
+    return Path(__file__).parent / "shipped" / name
+
+
 class Missing(Exception):
-    """A network that cannot be had here: why, and the command or option that mends it."""
+    """A network that cannot be had here: why, and the command or option that fixes it."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -42,7 +54,7 @@ class Sources:
 
 
 def load_network(network: str, sources: Sources) -> list[Extractor]:
-    """Return the extractors of a network: three classifiers, or one of the others.
+    """The extractors of a network: three classifiers, or one of the others.
 
     Raises
     ------
@@ -53,9 +65,26 @@ def load_network(network: str, sources: Sources) -> list[Extractor]:
     """
     if network == "classifier":
         return _classifiers(sources)
+    if network == PIXELS:
+        return [pixel_features()]
     if network in INCEPTION:
         return [_inception(network, sources)]
     return [_own(sources) if network == "fad_own" else _fsvae(network, sources)]
+
+
+def pixel_features() -> Extractor:
+    """The images themselves, as float32 in 0..1: features (B, C H W) without any weights."""
+
+    def compute(images: Bytes) -> tuple[Floats, None]:
+        return images.reshape(len(images), -1).astype(np.float32) / 255, None
+
+    return Extractor(
+        key=PIXELS,
+        protocol="pixels, 0..1",
+        sha256=hashlib.sha256(b"pixels").hexdigest(),
+        compute=compute,
+        largest_batch=1024,
+    )
 
 
 def _classifiers(sources: Sources) -> list[Extractor]:
@@ -63,7 +92,7 @@ def _classifiers(sources: Sources) -> list[Extractor]:
     if folder is None:
         raise Missing(
             "no classifier without a data set",
-            "give --dataset NAME, or --extractor FOLDER with classifier.json",
+            f"give --dataset NAME, or --extractor {', '.join(SHIPPED)} or pixels, which need no file of yours",
         )
     if sources.classifier is None:
         _take_shipped(sources.data, "classifier.json")
@@ -141,7 +170,7 @@ def _own(sources: Sources) -> Extractor:
 
 
 def identify_weights(path: Path) -> str:
-    """Return which network a file or folder holds: "classifier", "inception", "fsvae" or "own".
+    """Which network a file or folder holds: "classifier", "inception", "fsvae" or "own".
 
     Raises
     ------

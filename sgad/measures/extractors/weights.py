@@ -19,14 +19,14 @@ DOWNLOAD_COMMAND = "sgad doctor --download-weights"
 
 
 def checkpoint_folder() -> Path:
-    """Return the folder in which torch keeps weights: $TORCH_HOME/hub/checkpoints, or under ~/.cache/torch."""
+    """The folder in which torch keeps weights: $TORCH_HOME/hub/checkpoints, or under ~/.cache/torch."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
 def find_inception_weights(path: Path | str | None = None) -> Path | None:
-    """Return the Inception weights: the given file, else a public name in torch's folder, else None.
+    """The Inception weights: the given file, else a public name in torch's folder, else None.
 
     Raises
     ------

@@ -1,4 +1,12 @@
-"""Inception score of any classifier: exp of the mean divergence of p(y|x) from p(y) (Salimans et al. 2016)."""
+"""Inception score of any classifier (Salimans et al. 2016).
+
+IS = exp( mean_x sum_c p(c|x) (log p(c|x) - log p(c)) ),   p(c) = mean_x p(c|x)
+
+p(c|x): the classifier's softmax for image x. From 1 (all images alike, or unsure) to the number of classes.
+
+>>> inception_score(np.eye(4) * 100, chunks=1).whole
+4.0
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,7 +31,7 @@ class Score:
 
 
 def log_softmax(logits: NDArray[Any]) -> Array:
-    """Return the logarithm of the softmax over the last axis, in float64."""
+    """The logarithm of the softmax over the last axis, in float64."""
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=1, keepdims=True)
     result: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -31,7 +39,7 @@ def log_softmax(logits: NDArray[Any]) -> Array:
 
 
 def inception_score(logits: NDArray[Any], *, chunks: int = 10, seed: int | None = 2020) -> Score:
-    """Return the score of logits (n, classes).
+    """The score of logits (n, classes).
 
     The images are shuffled before they are cut into chunks, with torch-fidelity's generator and seed; `seed`
     None keeps their order.

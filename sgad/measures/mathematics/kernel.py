@@ -1,4 +1,15 @@
-"""Kernel distance (KID): squared MMD with a polynomial kernel (Binkowski et al. 2018, section 4)."""
+"""Kernel distance (KID): squared maximum mean discrepancy with a polynomial kernel (Binkowski et al. 2018, section 4).
+
+k(a, b) = (a . b / d + 1)^3                                                       for features of d numbers
+KID = sum_{i != j} k(x_i, x_j) / (m (m - 1)) + sum_{i != j} k(y_i, y_j) / (n (n - 1)) - 2 sum_{i, j} k(x_i, y_j) / (m n)
+
+x: m generated, y: n reference features. The estimate is unbiased: near 0 it is negative at times, and is never clipped.
+
+>>> random = np.random.default_rng(0)
+>>> found = kernel_distance(random.normal(0, 1, (200, 8)), random.normal(1, 1, (200, 8)))
+>>> round(found.value, 2), round(found.standard_error, 2)
+(7.01, 0.66)
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,7 +52,7 @@ def polynomial_kernel(x: Array, y: Array) -> Array:
 
 
 def kernel_distance(features1: NDArray[Any], features2: NDArray[Any]) -> KernelDistance:
-    """Return the all-pairs unbiased estimate with its delete-one jackknife standard error.
+    """The all-pairs unbiased estimate with its delete-one jackknife standard error.
 
     Features (m, d) and (n, d), any m, n >= 3; float64; memory for one block of rows. The jackknife is exact
     here: the row sums of the three kernel matrices give every leave-one-out estimate.
@@ -72,7 +83,7 @@ def kernel_distance_subsets(
     size: int = 1000,
     seed: int = 2020,
 ) -> SubsetDistance:
-    """Return the form that other packages print: mean and deviation over `subsets` pairs of `size` vectors.
+    """The form that other packages print: mean and deviation over `subsets` pairs of `size` vectors.
 
     The draws are torch-fidelity's for the same seed. `size` is lowered to the smaller set and returned as
     used.
@@ -95,7 +106,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _row_sums(x: Array) -> Array:
-    """Return sum over j != i of k(x_i, x_j)."""
+    """Sum over j != i of k(x_i, x_j)."""
     sums = np.empty(len(x))
     for rows in _blocks(len(x)):
         kernel = polynomial_kernel(x[rows], x)
@@ -105,7 +116,7 @@ def _row_sums(x: Array) -> Array:
 
 
 def _cross_sums(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the sums of k(x_i, y_j) over j, and over i."""
+    """The sums of k(x_i, y_j) over j, and over i."""
     of_x, of_y = np.empty(len(x)), np.zeros(len(y))
     for rows in _blocks(len(x)):
         kernel = polynomial_kernel(x[rows], y)

@@ -1,4 +1,11 @@
-"""Mean and covariance of features in float64, in one pass over blocks."""
+"""Mean and covariance of features in float64, in one pass over blocks.
+
+m = sum_i x_i / n,   C = sum_i (x_i - m)(x_i - m)' / (n - 1)
+
+>>> moments = moments_of_blocks([np.array([[0.0, 0.0]]), np.array([[2.0, 4.0]])])
+>>> moments.mean.tolist(), moments.covariance.tolist()
+([1.0, 2.0], [[2.0, 4.0], [4.0, 8.0]])
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,7 +62,7 @@ class RunningMoments:
         self.n = total
 
     def result(self) -> Moments:
-        """Return the moments so far.
+        """The moments so far.
 
         Raises
         ------
@@ -68,7 +75,7 @@ class RunningMoments:
 
 
 def moments_of_blocks(blocks: Iterable[NDArray[Any]]) -> Moments:
-    """Return the moments of all rows of the blocks (B, d), read one after the other."""
+    """The moments of all rows of the blocks (B, d), read one after the other."""
     running: RunningMoments | None = None
     for block in blocks:
         running = running or RunningMoments(block.shape[1])
@@ -79,7 +86,7 @@ def moments_of_blocks(blocks: Iterable[NDArray[Any]]) -> Moments:
 
 
 def moments_of(features: NDArray[Any]) -> Moments:
-    """Return the moments of features (n, d), without a float64 copy of the whole array."""
+    """The moments of features (n, d), without a float64 copy of the whole array."""
     if features.ndim != 2:
         raise ValueError(f"features must have shape (n, d), got {features.shape}")
     return moments_of_blocks(features[i : i + BLOCK_ROWS] for i in range(0, len(features), BLOCK_ROWS))
