@@ -16,30 +16,72 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--dataset", required=True, help="Data set: its key, or the path of its YAML file.")
-@click.option("--model", required=True, help="Model: its key, or the path of its YAML file.")
-@click.option(
-    "--variant",
-    default="paper",
-    show_default=True,
-    help="Variant: key or YAML file; parts joined by +, as in paper+tau=4.",
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of the run.")
+@click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
+@click.option("--dataset", help="Data set: its key, or the path of its YAML file.")
+@click.option("--model", help="Model: its key, or the path of its YAML file.")
+@click.option("--variant", help="Variant: key or YAML file; parts joined by +, as in paper+tau=4.  [default: paper]")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the run.  [default: 0, or FILE's]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override one value; may be repeated.")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print a file that `sgad train` takes.")
-def show(dataset: str, model: str, variant: str, seed: int, settings: tuple[str, ...], as_yaml: bool) -> None:
+def show(
+    file: Path | None,
+    dataset: str | None,
+    model: str | None,
+    variant: str | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    as_yaml: bool,
+) -> None:
     """Print the resolved configuration of a run and where each value came from.
 
-    Example: sgad config show --dataset mnist --model sgad --variant paper
+    FILE is a run file of ours or one of the authors' (top key `Network`): of theirs, each key is printed with what it was read
+    as. Without FILE give --dataset and --model.
+
+    \b
+    Examples:
+      sgad config show --dataset mnist --model sgad --variant paper
+      sgad config show train/sgad_mnist.yaml
+      sgad config show mine.yaml --model swgan --yaml
     """
     from sgad.config.yaml_files import dump_yaml
 
     values = parse_settings(settings)
-    resolved = resolve(dataset, model, variant, values.pop("seed", seed), settings=values)
+    seed = values.pop("seed", seed)
+    if file is not None:
+        resolved, lines = _of_file(file, dataset, model, variant, seed, values)
+    elif dataset and model:
+        resolved, lines = resolve(dataset, model, variant or "paper", seed or 0, settings=values), ()
+    else:
+        raise InputError("nothing says which run; give FILE, or --dataset and --model")
     if as_yaml:
         click.echo(dump_yaml(resolved.config.model_dump(mode="json")), nl=False)
         return
+    for line in lines:
+        click.echo(line)
     _print_with_origins(resolved)
+
+
+def _of_file(
+    file: Path,
+    dataset: str | None,
+    model: str | None,
+    variant: str | None,
+    seed: int | None,
+    values: dict[str, Any],
+) -> tuple[Resolved, tuple[str, ...]]:
+    """The configuration that a run file asks for, and what is to be said of how it was read."""
+    from sgad.config.authors import resolve_authors_file
+    from sgad.config.kinds import kind_of
+
+    kind = kind_of(file)
+    if dataset or variant or (model and kind != "authors"):
+        raise InputError(f"{file} names data set, model and variant; leave out --dataset, --model and --variant")
+    if kind == "authors":
+        run = resolve_authors_file(file, values, seed, model)
+        return run.resolved, (f"{file} is read as:", *(f"  {reading}" for reading in run.readings), "")
+    if kind != "runs":
+        raise InputError(f"{file} is no run file but one of {kind}; check it with `sgad config check {file}`")
+    return resolve_file(file, values, seed), ()
 
 
 def _print_with_origins(resolved: Resolved) -> None:
@@ -92,8 +134,9 @@ def _describe(path: Path) -> str:
 def _authors_file(path: Path) -> str:
     from sgad.config.authors import resolve_authors_file
 
-    run = resolve_authors_file(path).resolved.config
-    return f"authors' file, {run.dataset}/{run.model}"
+    run = resolve_authors_file(path)
+    ignored = ", ".join(reading.key for reading in run.readings if reading.is_ignored)
+    return f"authors' file, {run.resolved.config.dataset}/{run.resolved.config.model}; ignored: {ignored}"
 
 
 def _experiment(path: Path) -> str:

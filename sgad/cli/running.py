@@ -61,7 +61,8 @@ def train(
 ) -> None:
     """Train one run.
 
-    CONFIG.yaml is a file of ours (`sgad config show --yaml` prints one) or one of the authors' (top key `Network`).
+    CONFIG.yaml is a file of ours (`sgad config show --yaml` prints one) or one of the authors' (top key `Network`), of which is
+    said what each key was read as; where it names no model, give --model.
     With --from and neither CONFIG.yaml nor --model, the run is configured as the one that it starts from, on --dataset if given.
     Ctrl-C or SIGTERM writes a checkpoint and exits with 130; the same command goes on from there.
 
@@ -126,16 +127,18 @@ def _wanted(
         if not (dataset and model):
             raise InputError("give CONFIG.yaml, or --dataset and --model (see `sgad train --help`)")
         return _Wanted(resolve(dataset, model, variant or "paper", seed or 0, settings=values))
-    if dataset or model or variant:
-        raise InputError(f"{config_file} names data set, model and variant; leave out --dataset, --model and --variant")
     from sgad.config.authors import is_authors_file, resolve_authors_file
     from sgad.config.yaml_files import read_yaml
 
-    if not is_authors_file(read_yaml(config_file)):
+    is_theirs = is_authors_file(read_yaml(config_file))
+    if dataset or variant or (model and not is_theirs):
+        raise InputError(f"{config_file} names data set, model and variant; leave out --dataset, --model and --variant")
+    if not is_theirs:
         return _Wanted(resolve_file(config_file, values, seed))
-    run = resolve_authors_file(config_file, values, seed)
-    for note in run.notes:
-        _tell(f"{config_file}: {note}")
+    run = resolve_authors_file(config_file, values, seed, model)
+    _tell(f"{config_file} is read as:")
+    for reading in run.readings:
+        click.echo(f"  {reading}", err=True)
     return _Wanted(run.resolved, run.data_path, run.device)
 
 

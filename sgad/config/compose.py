@@ -223,8 +223,9 @@ def check_runs(experiment: ExperimentConfig) -> None:
     Raises
     ------
     InputError
-        If one of them is wrong, or trains on the images that a search chooses by.
+        If one of them is wrong, trains on the images that a search chooses by, or is another one under a second name.
     """
+    known: dict[tuple[str, ...], str] = {}
     for key in dict.fromkeys(key._replace(seed=0) for key in experiment.run_keys()):
         config = resolve_run(key)
         if experiment.purpose == "search" and config.holdout != "valid":
@@ -232,6 +233,18 @@ def check_runs(experiment: ExperimentConfig) -> None:
                 f"{experiment.name}: variant {key.variant!r} has holdout = {config.holdout}, so it trains on the images"
                 f" that a search chooses by; take {key.variant}+holdout=valid"
             )
+        first = known.setdefault(_recipe(key, config), key.variant)
+        if first != key.variant:
+            raise InputError(
+                f"{experiment.name}: variants {first} and {key.variant} of {key.dataset}/{key.model} are one recipe under"
+                " two names, which would be trained twice; leave one out"
+            )
+
+
+def _recipe(key: RunKey, config: RunConfig) -> tuple[str, ...]:
+    """What decides the results of a run but its variant's name."""
+    sampled = (config.sampling_statistics, str(config.num_samples))
+    return (key.dataset, key.model, config.model_copy(update={"variant": "paper"}).hash(), *sampled)
 
 
 def run_hash(key: RunKey) -> str:

@@ -22,11 +22,32 @@ def validated(
         Naming `source`, the first wrong field, its value and what is allowed.
     """
     try:
-        return model.model_validate(dict(content))
+        checked = model.model_validate(dict(content))
     except ValidationError as error:
         problem = error.errors()[0]
         field = str(problem["loc"][0]) if problem["loc"] else ""
         raise InputError(f"{(origins or {}).get(field, source)}: {_sentence(problem, model)}") from error
+    switch = _switch_as_number(content, checked.model_dump(), "")
+    if switch:
+        field = switch.split(".")[0]
+        raise InputError(
+            f"{(origins or {}).get(field, source)}: {switch} is a switch (true, yes or on) where a number is expected;"
+            " write the number"
+        )
+    return checked
+
+
+def _switch_as_number(given: Any, read: Any, field: str) -> str:
+    """The first field in which true or false was taken for 1 or 0; empty if there is none."""
+    if isinstance(given, bool):
+        return field if isinstance(read, int | float) and not isinstance(read, bool) else ""
+    pairs: list[tuple[Any, Any, Any]] = []
+    if isinstance(given, Mapping) and isinstance(read, Mapping):
+        pairs = [(key, value, read.get(key)) for key, value in given.items()]
+    elif isinstance(given, list | tuple) and isinstance(read, list | tuple):
+        pairs = [(number, *both) for number, both in enumerate(zip(given, read, strict=False))]
+    names = (_switch_as_number(value, other, f"{field}.{key}".lstrip(".")) for key, value, other in pairs)
+    return next((name for name in names if name), "")
 
 
 def require_known_keys(content: Mapping[str, Any], known: Mapping[str, Any] | tuple[str, ...], source: str) -> None:
@@ -48,6 +69,8 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"key {field!r} is missing; add it"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_type":
+        message += f"; write '{problem['input']}' in quotes" if not isinstance(problem["input"], dict | list) else ""
     if not field:
         return message
     return f"{field} = {_short(problem['input'])} is not allowed: {message[:1].lower() + message[1:]}"

@@ -27,7 +27,20 @@ def _construct_mapping(loader: _StrictLoader, node: yaml.MappingNode, deep: bool
     return yaml.SafeLoader.construct_mapping(loader, node, deep=deep)
 
 
+def _construct_int(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
+    digits = str(node.value).lstrip("+-").replace("_", "")
+    # YAML 1.1 reads 010 as eight and 1:30 as ninety; whoever writes them means something else.
+    if ":" in digits or (digits.startswith("0") and digits.isdigit() and digits != "0"):
+        meant = f"{digits.lstrip('0') or 0} for the number, " if digits.isdigit() else ""
+        problem = (
+            f"{node.value} is read as {loader.construct_yaml_int(node)} in YAML; write {meant}'{node.value}' for text"
+        )
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return int(loader.construct_yaml_int(node))
+
+
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _FLOAT = r"^[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(_FLOAT), list("-+0123456789"))
 
@@ -40,7 +53,8 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{source}{where} is not valid YAML: {problem}; mend that line") from error
+        way = "" if "; " in problem else "; correct that line"
+        raise InputError(f"{source}{where} is not valid YAML: {problem}{way}") from error
     if not isinstance(content, dict):
         raise InputError(f"{source} must hold `key: value` lines, found {type(content).__name__}")
     return content

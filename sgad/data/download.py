@@ -4,9 +4,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sgad.data.description import DatasetConfig, Download
-from sgad.data.trees import looks_like_html, md5_of, read_start
+from sgad.data.trees import md5_of
 from sgad.machine.download import fetch
 from sgad.machine.locks import exclusive
+from sgad.machine.stand_ins import looks_like_html, read_start
 
 
 def fetch_all(description: DatasetConfig, folder: Path, progress: Any) -> Path:

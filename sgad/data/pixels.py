@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from sgad.data.description import DatasetConfig
-from sgad.data.trees import read_start, stand_in, unreadable
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
+from sgad.machine.stand_ins import read_start, stand_in, unreadable
 
 _MAX_PIXELS = 64 * 10**6
 #: Values of EXIF's orientation that turn or mirror a picture, and those of them that swap width and height.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sgad.errors import InputError, WriteFailure
+from sgad.machine.stand_ins import damaged
 
 #: What NumPy raises on an archive or array that is damaged or hostile: of the archive, its compression, its headers.
 DAMAGED_ARRAY = (
@@ -172,7 +173,9 @@ def read_json(path: Path | str) -> Any:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; run the stage that writes it first") from error
     except (OSError, *DAMAGED_JSON) as error:
-        raise InputError(f"{path} is not a readable JSON file ({error}); delete it and run its stage again") from error
+        raise damaged(
+            Path(path), f"is not a readable JSON file ({error}); delete it and run its stage again"
+        ) from error
 
 
 def sha256_of(path: Path | str) -> str:

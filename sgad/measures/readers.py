@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from sgad.data.held_out import held_out_rows
 from sgad.data.pixels import is_image_name, opened_image, upright, upright_size
-from sgad.data.trees import Tree, is_archive, read_start, refuse_stand_in
+from sgad.data.trees import Tree, is_archive
 from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.images import IMAGE_SUFFIXES
 from sgad.machine.files import DAMAGED_ARRAY, read_json
+from sgad.machine.stand_ins import damaged, read_start, refuse_stand_in
 from sgad.measures.images import Bytes, ImageSet, Indices, images_of_array
 
 #: Names under which an .npz may hold its images, in order of preference.
@@ -128,7 +129,7 @@ def _load_npy(path: Path) -> NDArray[Any]:
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except DAMAGED_ARRAY as error:
         reason = "truncated" if _starts_with(path, b"\x93NUMPY") else "empty or another format"
-        raise InputError(f"{path} is not a readable array ({reason}); write it again with numpy.save") from error
+        raise damaged(path, f"is not a readable array ({reason}); write it again with numpy.save") from error
     return array
 
 
@@ -143,7 +144,7 @@ def _load_npz(path: Path) -> NDArray[Any]:
         reason = "truncated or damaged" if is_archive else "empty or another format"
         if is_archive and "allow_pickle" in str(error):
             reason = "it holds Python objects, which may run code"
-        raise InputError(f"{path} is not a readable archive ({reason}); write it again with numpy.savez") from error
+        raise damaged(path, f"is not a readable archive ({reason}); write it again with numpy.savez") from error
 
 
 def _key(path: Path, names: list[str]) -> str:

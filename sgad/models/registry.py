@@ -26,6 +26,7 @@ from sgad.config.plugins import (
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, nearest
 from sgad.machine.files import DAMAGED_JSON
+from sgad.machine.stand_ins import damaged
 from sgad.models.discriminators import AnalogDiscriminator, Discriminator, SganDiscriminator
 from sgad.models.folding import fold_batch_norm as fold_batch_norm
 from sgad.models.generators import Generator, SgadGenerator, SganGenerator, Shape, SwganGenerator
@@ -254,7 +255,7 @@ def read_network(path: Path) -> tuple[dict[str, Tensor], RunConfig, Shape]:
         config = RunConfig.model_validate_json(header["config"])
         channels, height, width = json.loads(header["shape"])
     except (SafetensorError, KeyError, TypeError, OSError, *DAMAGED_JSON) as error:
-        raise InputError(f"{path} is not a whole {path.stem} file ({error}); train the run again") from error
+        raise damaged(path, f"is not a whole {path.stem} file ({error}); train the run again") from error
     return tensors, config, (channels, height, width)
 
 

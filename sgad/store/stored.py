@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from sgad.errors import InputError
 from sgad.machine.files import DAMAGED_ARRAY, read_json
+from sgad.machine.stand_ins import damaged
 from sgad.names import label_of
 
 if TYPE_CHECKING:
@@ -240,10 +241,10 @@ def _read_csv(path: Path, columns: tuple[str, ...]) -> "pd.DataFrame":
         # A model may well be called "NA" or "null": only empty cells of numeric columns are missing.
         frame = pd.read_csv(path, dtype=dict.fromkeys([*columns, CHECKED_BY], str), keep_default_na=False)
     except DAMAGED_ARRAY as error:
-        raise InputError(f"{path} is not a readable table ({error}); run `sgad collect` again") from error
+        raise damaged(path, f"is not a readable table ({error}); run `sgad collect` again") from error
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise InputError(f"{path} lacks the column {missing[0]!r}; run `sgad collect` again")
+        raise damaged(path, f"lacks the column {missing[0]!r}; run `sgad collect` again")
     for column in frame.columns:
         if column in _INTEGERS:
             frame[column] = _whole(_numeric(frame[column], path), path)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sgad.errors import InputError, RunFailure
 from sgad.machine.files import DAMAGED_JSON, atomic_write, sha256_of, write_failure, write_json
+from sgad.machine.stand_ins import damaged
 from sgad.models.registry import HEADER
 
 FOLDER = "checkpoints"
@@ -127,7 +128,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path} is not a whole safetensors file ({error}); train the run again") from error
+        raise damaged(path, f"is not a whole safetensors file ({error}); train the run again") from error
 
 
 def split_parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sgad.config.run import RunConfig
 from sgad.config.zoo import CRITIC, WEIGHTS, find_weights
 from sgad.errors import InputError
+from sgad.machine.stand_ins import damaged
 from sgad.models.registry import read_network
 from sgad.training.authors_weights import our_names
 from sgad.training.checkpoint import load_tensors, split_parts
@@ -92,6 +93,5 @@ def _authors_parts(path: Path) -> dict[str, dict[str, Tensor]]:
         }
     except Exception as error:  # torch.load raises many kinds on a hostile or broken file
         first = (str(error).splitlines() or [""])[0]
-        raise InputError(
-            f"{path} is not a checkpoint of the authors ({type(error).__name__}: {first}); give their .pth file"
-        ) from error
+        otherwise = f"is not a checkpoint of the authors ({type(error).__name__}: {first}); give their .pth file"
+        raise damaged(path, otherwise) from error

@@ -148,7 +148,12 @@ def test_every_key_reaches_the_configuration(tmp_path: Path) -> None:
         1,
         3,
     )
-    assert "is_mem" in run.notes[0]
+    told = {reading.key: reading for reading in run.readings}
+    assert set(told) == {*COMMON, "name", "dataset"}
+    assert {key for key, reading in told.items() if reading.is_ignored} == {"is_mem", "net_D_direct_input"}
+    assert str(told["lr_D"]) == "lr_D: 0.0002 -> lr_discriminator: 0.0002"
+    assert str(told["is_data_normlized"]) == "is_data_normlized: True -> pixel_range: symmetric"
+    assert told["name"].meaning == "model: sgad (named by `name`)"
 
 
 @pytest.mark.parametrize(
@@ -166,3 +171,52 @@ def test_wrong_values_name_file_and_field(tmp_path: Path, changes: dict[str, Any
     with pytest.raises(InputError, match=message) as error:
         resolve_authors_file(path)
     assert "sgad_mnist.yaml" in str(error.value)
+
+
+def nameless(folder: Path, **changes: Any) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump({"Network": {**COMMON, "dataset": "MNIST", **changes}}))
+    return path
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_file_that_names_no_model_needs_one(tmp_path: Path, direct: bool) -> None:
+    path = nameless(tmp_path, net_D_direct_input=direct)
+    with pytest.raises(InputError, match="which model is trained; give --model sgad, swgan, sgan or hybrid"):
+        resolve_authors_file(path)
+    run = resolve_authors_file(path, model="swgan")
+    assert run.resolved.config.model == "swgan"
+    assert any(
+        reading.meaning == "model: swgan (named by --model)" for reading in run.readings if reading.key == "name"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "message"),
+    [("sgad_or_swgan", None, "names sgad and swgan"), ("sgad_x", "sgan", "names the model sgad, --model says sgan")],
+)
+def test_two_models_are_refused(tmp_path: Path, name: str, model: str | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve_authors_file(nameless(tmp_path, name=name), model=model)
+
+
+def test_the_commands_say_what_was_read_as_what(tmp_path: Path) -> None:
+    path = str(nameless(tmp_path, scoring_mode="AttentionScoring_2"))
+    shown = CliRunner().invoke(cli, ["config", "show", path, "--model", "swgan"], catch_exceptions=False)
+    assert shown.exit_code == 0
+    assert "n_steps: 16 -> time_steps: 16" in shown.output
+    assert "scoring_mode: AttentionScoring_2 -> ignored: swgan has none" in shown.output
+    assert "name:  -> model: swgan (named by --model)" in shown.output
+    dry = CliRunner().invoke(cli, ["train", path, "--model", "swgan", "--dry-run"], catch_exceptions=False)
+    assert "n_steps: 16 -> time_steps: 16" in dry.stderr
+    assert "time_steps: 16" in dry.stdout
+    named = str(write(tmp_path, "sgad_mnist"))
+    checked = CliRunner().invoke(cli, ["config", "check", named], catch_exceptions=False)
+    assert "authors' file, mnist/sgad; ignored: net_D_direct_input, is_mem, checkpoint_path" in checked.output
+
+
+def test_config_show_takes_our_run_files_too(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("dataset: digits\nmodel: sgad\nseed: 4\n")
+    shown = CliRunner().invoke(cli, ["config", "show", str(path), "--yaml"], catch_exceptions=False)
+    assert "seed: 4" in shown.output

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sgad.config.compose import check_runs, parse_settings, resolve, resolve_file, run_hash, variant_note
-from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.config.experiment import ExperimentConfig, RunKey, load_experiment
 from sgad.config.yaml_files import dump_yaml
 from sgad.errors import InputError
 
@@ -166,3 +166,58 @@ def test_stored_results_keep_their_hashes(repository: Path) -> None:
             if row["config_hash"] and run_hash(key) != row["config_hash"]:
                 different.append(f"{path.parent.name}: {key.folder}")
     assert different == []
+
+
+def experiment_of(*variants: str, **values: object) -> ExperimentConfig:
+    content = {"name": "x", "title": "x", "datasets": ["digits"], "models": ["sgan"], "variants": variants, **values}
+    return ExperimentConfig.model_validate(content)
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        ("smoke+lr_generator=1e-4", "smoke+lr_generator=1e-04"),
+        ("smoke+lr_generator=0.0001", "smoke+lr_generator=1e-4"),
+        ("smoke+epochs=3+latent_dim=5", "smoke+latent_dim=5+epochs=3"),
+        ("paper", "paper+quirks.generator_run_twice=true"),
+    ],
+)
+def test_one_recipe_under_two_names_is_refused(variants: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="are one recipe under two names"):
+        check_runs(experiment_of(*variants))
+
+
+def test_recipes_that_only_draw_otherwise_are_two() -> None:
+    check_runs(experiment_of("paper", "paper+sampling_statistics=batch"))
+
+
+def test_the_experiments_of_the_repository_hold_no_recipe_twice(repository: Path) -> None:
+    for path in sorted((repository / "configs/experiments").glob("*.yaml")):
+        check_runs(load_experiment(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({"datasets": ["digits"], "models": ["sgan"], "seeds": [0, True]}, "seeds.1"),
+        ({"runs": [{"datasets": ["digits"], "models": ["sgan"], "seeds": [True]}]}, "runs.0.seeds.0"),
+    ],
+)
+def test_a_switch_is_no_number(tmp_path: Path, content: dict[str, object], field: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(dump_yaml({"title": "x", **content}))
+    with pytest.raises(InputError, match=rf"{field} is a switch .* where a number is expected; write the number"):
+        load_experiment(str(path))
+
+
+def test_a_switch_is_no_number_in_a_run_either() -> None:
+    for settings in ({"seed": True}, {"epochs": True}, {"lr_generator": True}):
+        with pytest.raises(InputError, match="is a switch"):
+            resolve("digits", "sgad", seed=settings.pop("seed", 0), settings=settings)
+
+
+def test_what_yaml_takes_for_a_switch_or_a_number_is_asked_for_in_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("title: x\ndatasets: [digits]\nmodels: [sgan]\nvariants: [on]\n")
+    with pytest.raises(InputError, match="write 'True' in quotes"):
+        load_experiment(str(path))

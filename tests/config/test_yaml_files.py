@@ -43,3 +43,25 @@ def test_unreadable_files_get_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.yaml", tmp_path, binary):
         with pytest.raises(InputError, match=str(path)):
             read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("seeds: [0, 010]\n", "010 is read as 8 in YAML; write 10 for the number, '010' for text"),
+        ("seed: 007\n", "007 is read as 7 in YAML; write 7 for the number, '007' for text"),
+        ("epochs: 1:30\n", "1:30 is read as 90 in YAML; write '1:30' for text"),
+    ],
+)
+def test_numbers_that_yaml_reads_otherwise_are_refused(text: str, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_yaml(text, "file.yaml")
+    assert words in str(error.value)
+
+
+def test_plain_numbers_and_the_command_line_are_as_they_were() -> None:
+    assert parse_yaml("a: 0\nb: -10\nc: 1_000\nd: 0x10\ne: '010'\n", "file.yaml") == {
+        "a": 0, "b": -10, "c": 1000, "d": 16, "e": "010",
+    }  # fmt: skip
+    # As `--seed 010` does; the field that takes it makes 10 of it.
+    assert parse_value("010") == "010"

@@ -30,12 +30,29 @@ SETTINGS = {
     "retries": 2,  # further attempts of a training; each resumes, with twice the time and memory
     "max_minutes": 1440,  # longest time that a cluster grants a job
 }
+
+
+def unsuitable(key, value):
+    """Return what is wrong with a value of --config, empty if nothing; `KEY=` stands for the default."""
+    if isinstance(SETTINGS[key], int):
+        return "" if value is None or type(value) is int else f"{value!r} is no whole number; write {key}={SETTINGS[key]}"
+    if isinstance(value, str) or value is None:
+        return f"{value} holds braces, which stand for wildcards; choose another name" if set("{}") & set(value or "") else ""
+    # Snakemake makes 202401 of 2024_01 and 7 of 007, and takes quotes off before it does.
+    way = "the path of the file, as in experiment=configs/experiments/007.yaml" if key == "experiment" else f"{key}=./NAME"
+    return f"what was written has been read as {value!r}, not as a name; write {way}"
+
+
 for key in config:
     if key not in SETTINGS:
         raise WorkflowError(
             f"--config {key}={config[key]} is unknown{nearest(key, SETTINGS)}; known are {', '.join(SETTINGS)}"
         )
-SETTINGS.update(config)
+    if problem := unsuitable(key, config[key]):
+        raise WorkflowError(f"--config {key}: {problem}")
+SETTINGS.update({key: value for key, value in config.items() if value is not None})
+# "./2024" is how a folder is written whose name would be read as a number.
+SETTINGS.update({key: os.path.normpath(SETTINGS[key]) for key in ("data", "results", "from") if SETTINGS[key]})
 
 # Snakemake's own error is a traceback.
 _workplace = Path(".snakemake") if Path(".snakemake").is_dir() else Path()

@@ -25,8 +25,8 @@ rule collect:
         experiment=SETTINGS["experiment"],
         results=subpath(output.metrics, ancestor=3),
         data=DATA,
-        # Titles and notes end up in the captions.
-        description=EXPERIMENT.model_dump_json(),
+        # Titles and notes end up in the captions. A function, because braces in plain text would be wildcards.
+        description=lambda wildcards: EXPERIMENT.model_dump_json(),
     shell:
         "sgad collect {params.experiment:q} --results {params.results:q} --data {params.data:q} > {log} 2>&1"
 

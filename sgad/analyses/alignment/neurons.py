@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sgad.errors import InputError
 from sgad.machine.files import DAMAGED_ARRAY, write_npz
+from sgad.machine.stand_ins import damaged
 from sgad.measures.readers import open_split
 from sgad.runs.seeds import stream_seed
 
@@ -79,7 +80,7 @@ def _load(path: Path) -> dict[str, Any]:
             return {name: archive[name] for name in archive.files}
     except DAMAGED_ARRAY as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} is not a readable archive ({first}); write it again with numpy.savez") from error
+        raise damaged(path, f"is not a readable archive ({first}); write it again with numpy.savez") from error
 
 
 def _from_allen(path: Path, content: dict[str, Any]) -> Neurons:

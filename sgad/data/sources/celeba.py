@@ -7,8 +7,9 @@ from sgad.data.description import DatasetConfig, fetch_again
 from sgad.data.sources.base import RawData, RawSplit
 from sgad.data.sources.folder import file_split
 from sgad.data.sources.idx import check_content
-from sgad.data.trees import Tree, looks_like_html, refuse_stand_in
+from sgad.data.trees import Tree
 from sgad.errors import InputError
+from sgad.machine.stand_ins import looks_like_html, refuse_stand_in
 
 _SPLIT_NAMES = {"0": "train", "1": "valid", "2": "test"}
 _LISTS = ("list_eval_partition.txt", "list_eval_partition.csv")

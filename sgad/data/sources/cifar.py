@@ -15,9 +15,10 @@ from sgad.data.labels import check_labels
 from sgad.data.pixels import decode_image, fit_array
 from sgad.data.sources.base import RawData, RawSplit, array_split
 from sgad.data.sources.idx import check_content
-from sgad.data.trees import Tree, refuse_stand_in
+from sgad.data.trees import Tree
 from sgad.errors import InputError
 from sgad.machine.files import DAMAGED_JSON
+from sgad.machine.stand_ins import refuse_stand_in
 
 _BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
 #: One label byte, then 3 x 32 x 32 values.

@@ -12,8 +12,9 @@ from sgad.data.description import DatasetConfig, fetch_again
 from sgad.data.labels import check_labels
 from sgad.data.pixels import fit_array
 from sgad.data.sources.base import RawData, RawSplit, array_split
-from sgad.data.trees import Tree, gunzip, refuse_stand_in
+from sgad.data.trees import Tree, gunzip
 from sgad.errors import InputError
+from sgad.machine.stand_ins import refuse_stand_in
 
 _PREFIX = {"train": "train", "test": "t10k"}
 

@@ -10,10 +10,11 @@ from sgad.data.description import DatasetConfig
 from sgad.data.labels import check_labels, number_names
 from sgad.data.pixels import Images, fit_array
 from sgad.data.sources.base import Labels, RawData, RawSplit, array_split, cut_off_test, shortened
-from sgad.data.trees import check_zip, hidden_part, read_start, refuse_stand_in
+from sgad.data.trees import check_zip, hidden_part
 from sgad.data.values import scaled_to_bytes
 from sgad.errors import InputError
 from sgad.machine.files import DAMAGED_ARRAY
+from sgad.machine.stand_ins import read_start, refuse_stand_in
 
 #: Names of arrays, small letters; capitals do not count.
 _IMAGE_KEYS = {

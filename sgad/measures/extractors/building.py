@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sgad.errors import InputError
+from sgad.machine.stand_ins import damaged
 
 #: What torch and safetensors raise on files that are damaged or something else.
 UNREADABLE = (
@@ -63,9 +64,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; give the path of the weights") from error
     except pickle.UnpicklingError as error:
-        raise InputError(f"{path} holds more than weights and is not loaded; give the published .pth") from error
+        raise damaged(path, "holds more than weights and is not loaded; give the published .pth") from error
     except UNREADABLE as error:
-        raise InputError(f"{path} is not a readable weights file; give the published .pth or a .safetensors") from error
+        raise damaged(path, "is not a readable weights file; give the published .pth or a .safetensors") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping):

@@ -22,6 +22,7 @@ from torch.nn import functional
 from sgad.errors import InputError, RunFailure
 from sgad.machine.files import atomic_write, read_json, sha256_of, write_json
 from sgad.machine.progress import Progress
+from sgad.machine.stand_ins import damaged
 from sgad.measures.extractors.building import empty_network, initialise
 from sgad.measures.extractors.features import Extractor, Floats, as_numpy, short_hash
 from sgad.measures.images import EVENT_VIEWS, Bytes, EventView, ImageSet
@@ -226,7 +227,7 @@ def load_classifiers(folder: Path | str, device: str = "cpu") -> list[Extractor]
 def _extractor(path: Path, record: dict[str, Any], index: int, device: str) -> Extractor:
     expected = record["sha256"][index]
     if not path.is_file() or sha256_of(path) != expected:
-        raise InputError(f"{path} is not the file that {path.parent / RECORD} names; run `sgad classifier` again")
+        raise damaged(path, f"is not the file that {path.parent / RECORD} names; run `sgad classifier` again")
     channels = int(record["shape"][0])
     network = empty_network(SmallClassifier, channels, int(record["classes"]))
     try:
