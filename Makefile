@@ -89,7 +89,7 @@ clean: ## remove .venv and caches; data/ and results/ stay
 	  "install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@[ -x $(BIN)/python ] || { echo "Making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv; }
 	@echo "Installing the pinned packages into .venv (once; PyTorch with CUDA is about 5 GB)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[test]' 2>&1 | $(SHOW)
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -c constraints.txt -e '.[all,test]' 2>&1 | $(SHOW)
 	@touch $@
 
 .venv/.lint: .venv/.installed

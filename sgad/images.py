@@ -1,18 +1,26 @@
 """Pictures of samples: uint8 arrays, grids, strips and GIFs. Shared by training, sampling and data sets."""
 
+import importlib.util
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from sgad.machine.files import atomic_write
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 #: What the names of image files end in, small letters.
 IMAGE_SUFFIXES = (".bmp", ".gif", ".jfif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 Bytes = NDArray[np.uint8]
 PixelRange = Literal["unit", "symmetric"]
+
+
+def can_draw() -> bool:
+    """Whether pictures can be written: Pillow comes with the extras, not with the smallest installation."""
+    return importlib.util.find_spec("PIL") is not None
 
 
 def to_bytes(images: Any, pixel_range: PixelRange = "unit") -> Bytes:
@@ -31,8 +39,10 @@ def colour_events(frames: Bytes) -> Bytes:
     return np.stack([on, np.minimum(on, off), off], axis=-3)
 
 
-def tile(images: Bytes, columns: int = 8, scale: int = 2, gap: int = 2) -> Image.Image:
-    """Return a picture of (N, C, H, W) images in rows, C = 1, 2 (events) or 3, each enlarged `scale` times."""
+def tile(images: Bytes, columns: int = 8, scale: int = 2, gap: int = 2) -> "Image.Image":
+    """Draw a picture of (N, C, H, W) images in rows, C = 1, 2 (events) or 3, each enlarged `scale` times."""
+    from PIL import Image
+
     if images.shape[1] == 2:
         images = colour_events(images)
     count, channels, height, width = images.shape

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from sgad.config.cost import activations_mb
 from sgad.config.run import RunConfig
-from sgad.data.events.export import save_recordings
 from sgad.errors import InputError
-from sgad.images import Bytes, save_gif, save_grid, to_bytes
+from sgad.images import Bytes, can_draw, save_gif, save_grid, to_bytes
 from sgad.machine.devices import held_device, set_threads
 from sgad.machine.facts import free_memory
 from sgad.machine.files import require_writable, sha256_of, write_npz
@@ -147,7 +146,7 @@ def _sample(request: SampleRequest, device: torch.device) -> Path:
             if all_steps is not None:
                 steps.append(_batch_first(to_bytes(all_steps, config.pixel_range)))
             progress.update(len(images[-1]))
-    if statistics != "batch":
+    if statistics != "batch" and can_draw():
         _draw_steps(request.folder / "steps.png", generator, z[:STRIP_IMAGES], config, device)
     made = np.concatenate(images)
     _write(request, config, made, np.concatenate(steps) if steps else None, statistics, shape)
@@ -201,7 +200,11 @@ def _write(
         arrays["steps"] = steps
     write_npz(folder / "samples.npz", **arrays)
     if request.recordings is not None:
+        from sgad.data.events.export import save_recordings
+
         save_recordings(made, request.recordings)
+    if not can_draw():
+        return
     if is_events:
         save_gif(folder / "sample.gif", made[:GIF_IMAGES], columns=4)
         save_grid(folder / "grid.png", made[:GRID_IMAGES].swapaxes(0, 1) / np.float32(255))

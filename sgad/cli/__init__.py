@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from sgad._version import __version__
+from sgad.cli.missing import missing_package
 from sgad.errors import SgadError, shortened
 from sgad.machine.memory import let_threads_sleep
 from sgad.machine.signals import signals_interrupt
@@ -156,7 +157,7 @@ def _is_long_name(error: Exception) -> bool:
 
 def _unexpected(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"the package {error.name!r} is missing; install it with `pip install -c constraints.txt -e .`"
+        return missing_package(str(error.name))
     if _is_long_name(error):
         return "a name given here is too long for a file; check the arguments"
     if isinstance(error, MemoryError):

@@ -6,9 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
-
-from tqdm import tqdm
+from typing import Any, Self
 
 #: Seconds between two lines where standard error is not a terminal; $SGAD_PROGRESS_SECONDS changes it.
 LINE_SECONDS = 15.0
@@ -40,6 +38,15 @@ def _text(note: str | Callable[[], str]) -> str:
     return note if isinstance(note, str) else note()
 
 
+def _bar(total: int, initial: int, title: str, unit: str) -> Any:
+    """Open a bar; None where tqdm is not installed, and lines do."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        return None
+    return tqdm(total=total, initial=initial, desc=title, unit=unit, dynamic_ncols=True, mininterval=BAR_SECONDS)
+
+
 class Progress:
     """Counts work towards `total`; a bar on a terminal, else a line every LINE_SECONDS."""
 
@@ -47,11 +54,7 @@ class Progress:
         self._total, self._done, self._start_count = total, initial, initial
         self._title, self._unit = title, unit
         self._begin = self._last = time.monotonic()
-        self._bar = (
-            tqdm(total=total, initial=initial, desc=title, unit=unit, dynamic_ncols=True, mininterval=BAR_SECONDS)
-            if sys.stderr.isatty()
-            else None
-        )
+        self._bar = _bar(total, initial, title, unit) if sys.stderr.isatty() else None
         seconds = float(os.environ.get("SGAD_PROGRESS_SECONDS", LINE_SECONDS))
         self._seconds = seconds if self._bar is None else BAR_SECONDS
 
