@@ -155,8 +155,9 @@ def generator_nodes(model: str, dataset: str, shape: tuple[int, int, int]) -> li
     steps = config.time_steps
     nodes = [f"z, {config.latent_dim} values, the same at all {steps} steps"]
     height, width = network.base
-    for index in range(1, network.num_layers + 1):
-        layer = (network.linear1, network.linear2)[index - 1] if index <= 2 else network.deconv(index - 2)
+    fed = [block.synapse for block in network.blocks() if block.synapse is not None]
+    # The last one makes the pixels.
+    for index, layer in enumerate((network.linear1, *fed[:-1]), start=1):
         size = _out(layer, (height * 2 ** max(index - 2, 0), width * 2 ** max(index - 2, 0)))
         nodes.append(_node(layer, f"{size}, norm per step, LIF"))
     nodes.append(_node(network.last_deconv, " x ".join(map(str, shape))))
