@@ -66,7 +66,12 @@ def paired(differences: Sequence[float]) -> Difference:
     if n < 2:
         return Difference(mean)
     error = math.sqrt(math.fsum((value - mean) ** 2 for value in differences) / (n - 1) / n)
-    return _by_t(mean, error, n - 1) if error > 0 else _without_spread(mean, n - 1)
+    return student(mean, error, n - 1)
+
+
+def student(difference: float, error: float, degrees: float) -> Difference:
+    """Compare by Student's t: a difference, its standard error, and the degrees of freedom of that error."""
+    return _by_t(difference, error, degrees) if error > 0 else _without_spread(difference, degrees)
 
 
 def _by_t(difference: float, error: float, degrees: float) -> Difference:

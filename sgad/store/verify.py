@@ -10,12 +10,14 @@ agree up to the rounding of one float32 pass.
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sgad.errors import InputError
+from sgad.store.inference import holm, student
 from sgad.store.publish import require_own
 from sgad.store.reference import require_unedited
 from sgad.store.stored import Stored, read_folder, reference_folder, rows_of
@@ -219,34 +221,19 @@ def two_sample(own: Sequence[float], reference: Sequence[float]) -> Comparison |
     >>> two_sample([1.0], [2.0]) is None
     True
     """
-    import numpy as np
-    from scipy import stats
-
     counts = len(own), len(reference)
     freedom = sum(counts) - 2
     if freedom < 1:
         return None
-    spreads = [float(np.std(values, ddof=1)) if len(values) > 1 else 0.0 for values in (own, reference)]
-    difference = float(np.mean(own) - np.mean(reference))
-    pooled = math.sqrt(sum((n - 1) * s**2 for n, s in zip(counts, spreads, strict=True)) / freedom)
-    error = pooled * math.sqrt(sum(1 / n for n in counts))
-    if error == 0:
-        return Comparison(difference, difference, difference, 1.0 if difference == 0 else 0.0)
-    p = float(2 * stats.t.sf(abs(difference) / error, freedom))
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    return Comparison(difference, difference - half, difference + half, p)
+    squares = sum(math.fsum((value - fmean(values)) ** 2 for value in values) for values in (own, reference))
+    found = student(fmean(own) - fmean(reference), math.sqrt(squares / freedom * sum(1 / n for n in counts)), freedom)
+    return Comparison(found.mean, found.low, found.high, found.p)
 
 
 def _holm(tests: Mapping[Cell, Comparison]) -> dict[Cell, Comparison]:
     """Add Holm's step-down correction over all tests."""
-    from dataclasses import replace
-
-    adjusted, largest = {}, 0.0
-    ordered = sorted(tests.items(), key=lambda item: item[1].p)
-    for place, (cell, test) in enumerate(ordered):
-        largest = max(largest, min(1.0, (len(ordered) - place) * test.p))
-        adjusted[cell] = replace(test, adjusted=largest)
-    return adjusted
+    corrected = holm([test.p for test in tests.values()])
+    return {cell: replace(test, adjusted=p) for (cell, test), p in zip(tests.items(), corrected, strict=True)}
 
 
 def _run_values(own: Stored, reference: Stored, tests: Mapping[Cell, Comparison]) -> Iterable[tuple[Any, ...]]:
