@@ -35,6 +35,10 @@ test-slow: .venv/.installed ## the tests that take minutes
 test-gpu: .venv/.installed ## the tests that need a CUDA device
 	$(PYTEST) -m gpu
 
+.PHONY: gpu-check
+gpu-check: .venv/.installed ## check and time the CUDA paths in nine minutes, write gpu-check.json
+	$(BIN)/python -m benchmarks.gpu_check $(if $(wildcard data/digits/manifest.json),--data data)
+
 .PHONY: test-browser
 test-browser: .venv/.browser ## the report page in headless Chromium (Debian: apt install chromium)
 	$(PYTEST) -m browser

@@ -1,12 +1,14 @@
 """Run the benchmarks and write benchmarks/RESULTS.md; with names, only those, and the rest of the file stays.
 
     python -m benchmarks [SECTION | SECTION/ENTRY ...] [--reference DIR] [--out FILE] [--list]
+    python -m benchmarks --from-check FILE [--out FILE]
 
 Each command runs in a process of its own, and the file is written after each, so that a stop loses one entry at most.
 """
 
 import argparse
 import datetime
+import json
 import subprocess
 import sys
 import time
@@ -27,7 +29,37 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--reference", metavar="DIR", help="checkout of the authors' release, timed beside ours")
     options.add_argument("--out", type=Path, default=RESULTS, help="file to write (%(default)s)")
     options.add_argument("--list", action="store_true", help="print the commands and stop")
+    options.add_argument(
+        "--from-check", type=Path, metavar="FILE", help="take the GPU entries from what `make gpu-check` wrote"
+    )
     return options
+
+
+def entries_of_check(path: Path) -> dict[str, str]:
+    """Read the entries that a GPU check measured, as RESULTS.md has them.
+
+    Raises
+    ------
+    ValueError
+        If the file is no check's, or holds a rehearsal, which measures nothing.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        found = [stage["entry"] for stage in report["stages"] if "entry" in stage]
+        about, is_small = str(report["about"]), bool(report["small"])
+        texts = {str(entry["name"]): f"`python {entry['command']}`\n\n{entry['text']}\n\n*{about}*" for entry in found}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} is not the file of a GPU check ({type(error).__name__}); make it by `make gpu-check`"
+        ) from error
+    if is_small or not texts:
+        raise ValueError(f"{path} holds no figures: it is of a rehearsal, or its timed stages did not run")
+    unknown = sorted(set(texts) - set(chosen_entries([])))
+    if unknown:
+        raise ValueError(
+            f"{path} has the entry {unknown[0]!r}, which RESULTS.md does not know; check out the commit it names"
+        )
+    return texts
 
 
 def run(entry: Entry, reference: str | None) -> str:
@@ -74,6 +106,16 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         for name, entry in chosen.items():
             print(f"{name:<26} python -m {' '.join(entry.command(options.reference))}")
+        return 0
+    if options.from_check is not None:
+        try:
+            measured = entries_of_check(options.from_check)
+        except ValueError as error:
+            print(f"benchmarks: {error}", file=sys.stderr)
+            return 2
+        known = read_results(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
+        write_text(options.out, render_results(known | measured))
+        print(f"{options.out}: {', '.join(measured)}")
         return 0
     failed = 0
     for number, (name, entry) in enumerate(chosen.items(), 1):

@@ -31,7 +31,7 @@ from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, Session, read_record
 from sgad.runs.seeds import stream_seed
 from sgad.snn.batch_norm import statistics_frozen
-from sgad.snn.kernels.dispatch import engine_name
+from sgad.snn.kernels.dispatch import engine_name, engine_note
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import Origin, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.history import FILES as HISTORIES
@@ -78,6 +78,8 @@ def train_run(request: TrainRequest, tell: Callable[[str], None]) -> RunRecord:
         if done is not None:
             return done
         with held_device(request.device, request.config.precision) as device:
+            if note := engine_note(request.config, device):
+                tell(note)
             return _train_locked(request, prepared, device, tell)
 
 

@@ -1,13 +1,16 @@
 """The CUDA kernels in Triton's interpreter against the torch kernels; run with TRITON_INTERPRET=1, prints one JSON object.
 
     TRITON_INTERPRET=1 python -m tests.snn.interpreted [--every N]
+    python -m tests.snn.interpreted --device cuda
 
-`cases` counts the comparisons, `differ` names those that fail; `--every` takes one case of N.
+`cases` counts the comparisons, `differ` names those that fail; `--every` takes one case of N. On a GPU, where sums round
+otherwise, float32 spikes may differ in one of ten thousand.
 """
 
 import argparse
 import itertools
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +22,7 @@ from triton.runtime import interpreter
 from sgad.snn.kernels import triton_scan
 from sgad.snn.kernels.dispatch import scan_layer
 from sgad.snn.kernels.interface import Norm, Scan
+from sgad.snn.kernels.proof import failure_of_triton
 from sgad.snn.neurons import Integrator, Neuron
 
 NEURONS = (
@@ -57,7 +61,7 @@ def cases() -> Iterator[Case]:
         next(turns)
 
 
-def inputs(case: Case, seed: int) -> dict[str, Tensor]:
+def inputs(case: Case, seed: int, device: str) -> dict[str, Tensor]:
     """Return the tensors of a case that take gradients, by name."""
     random = torch.Generator().manual_seed(seed)
 
@@ -74,17 +78,18 @@ def inputs(case: Case, seed: int) -> dict[str, Tensor]:
         found |= {"weight": 1 + 0.3 * draw(channels), "bias": 0.4 * draw(channels)}
     if case.stateful:
         found["state"] = draw(*case.shape).round()
-    return {name: value.requires_grad_() for name, value in found.items()}
+    return {name: value.to(device).requires_grad_() for name, value in found.items()}
 
 
-def outcome(case: Case, seed: int, kernel: str) -> dict[str, Tensor]:
+def outcome(case: Case, seed: int, kernel: str, device: str) -> dict[str, Tensor]:
     """Return everything that a kernel makes of a case: spikes, last potentials, statistics, gradients."""
-    leaves = inputs(case, seed)
+    leaves = inputs(case, seed, device)
     random = torch.Generator().manual_seed(seed + 1)
     channels = case.shape[-1]
     norm = None
     if case.norm != "none":
-        moments = [torch.rand(channels, generator=random, dtype=torch.float64).to(case.dtype) + 0.1 for _ in range(2)]
+        moments = [torch.rand(channels, generator=random, dtype=torch.float64) + 0.1 for _ in range(2)]
+        moments = [value.to(device, case.dtype) for value in moments]
         norm = Norm(leaves["weight"], leaves["bias"], *(moments if case.norm == "fixed" else ()))
     weights = Integrator(3.0).weights(case.steps) if case.weighted else None
     scan = Scan(case.steps, case.neuron, case.pool, weights, keep_state=case.stateful)
@@ -98,13 +103,18 @@ def outcome(case: Case, seed: int, kernel: str) -> dict[str, Tensor]:
     return made | {f"to_{name}": value for name, value in zip(leaves, gradients, strict=True)}
 
 
-def differences(case: Case, seed: int) -> list[str]:
+def differences(case: Case, seed: int, device: str) -> list[str]:
     """Name what the two kernels disagree about."""
-    expected, found = outcome(case, seed, "torch"), outcome(case, seed, "triton")
+    expected, found = (outcome(case, seed, kernel, device) for kernel in ("torch", "triton"))
     if expected.keys() != found.keys():
         return [f"{sorted(expected)} and {sorted(found)}"]
     close = 1e-11 if case.dtype == torch.float64 else 2e-4
     wrong = []
+    may_turn = device != "cpu" and case.dtype == torch.float32
+    if may_turn and (expected["spikes"] != found["spikes"]).any():
+        # One spike that rounding turned over changes what comes after it and every gradient.
+        share = (expected["spikes"] != found["spikes"]).double().mean().item()
+        return [f"spikes, a share of {share:.2g}"] if share > 1e-4 else []
     for name, value in expected.items():
         scale = max(1.0, float(value.detach().abs().max()))
         if not torch.allclose(value, found[name], rtol=close, atol=close * scale):
@@ -123,20 +133,26 @@ def _patch_once() -> None:
     interpreter.InterpretedFunction.__call__ = call
 
 
-def main() -> None:
-    """Compare the cases."""
+def main() -> int:
+    """Compare the cases; return 1 if some differ."""
     options = argparse.ArgumentParser(description="CUDA kernels, interpreted, against torch's")
     options.add_argument("--every", type=int, default=1)
-    every = options.parse_args().every
+    options.add_argument("--device", default="cpu")
+    given = options.parse_args()
+    every, device = given.every, given.device
     torch.set_num_threads(1)
-    _patch_once()
-    # One program does most of a layer; the last shape needs several.
-    triton_scan._TILE_BYTES = 1 << 15
+    if device == "cpu":
+        _patch_once()
+        # One program does most of a layer; the last shape needs several.
+        triton_scan._TILE_BYTES = 1 << 15
     chosen = list(cases())[::every]
-    found = [(case, differences(case, number)) for number, case in enumerate(chosen)]
+    found = [(case, differences(case, number, device)) for number, case in enumerate(chosen)]
+    if reason := failure_of_triton(torch.device(device)):
+        found.append(("a tiny launch", [reason]))
     differ = [f"{case}: {', '.join(wrong)}" for case, wrong in found if wrong]
     print(json.dumps({"cases": len(chosen), "differ": differ}))
+    return int(bool(differ))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

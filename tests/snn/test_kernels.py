@@ -1,5 +1,6 @@
 """Every kernel equals the neurons' definition, applied step by step."""
 
+import importlib.util
 import itertools
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
-from sgad.snn.kernels.dispatch import engine_name, resolve_engine, scan_layer
+from sgad.snn.kernels import dispatch
+from sgad.snn.kernels.dispatch import engine_name, engine_note, resolve_engine, scan_layer
 from sgad.snn.kernels.interface import Norm, Scan
+from sgad.snn.kernels.proof import failure_of_triton
 from sgad.snn.neurons import Integrator, Neuron, leaky_step, lif_step
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:numba")
@@ -208,6 +211,31 @@ def test_engines_are_resolved_by_device():
         resolve_engine("cuda", cpu)
     with pytest.raises(InputError, match="did you mean 'numba'"):
         resolve_engine("nunba", cpu)
+
+
+def test_auto_takes_triton_only_where_it_has_launched_a_kernel(monkeypatch):
+    gpu, config = torch.device("cuda:7"), RunConfig(dataset="mnist", model="sgad")
+    assert engine_note(config, torch.device("cpu")) == ""
+    monkeypatch.setattr(dispatch, "failure_of_triton", lambda device: "")
+    assert resolve_engine("auto", gpu) == "cuda"
+    assert engine_note(config, gpu) == ""
+    monkeypatch.setattr(dispatch, "failure_of_triton", lambda device: "RuntimeError: Failed to find C compiler")
+    assert resolve_engine("auto", gpu) == "torch"
+    assert "Failed to find C compiler" in engine_note(config, gpu)
+    assert "C compiler and Python's headers" in engine_note(config, gpu)
+    # Who asks for it by name is told the error itself.
+    assert resolve_engine("cuda", gpu) == "cuda"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert resolve_engine("auto", gpu) == "torch"
+    assert "triton is not installed" in engine_note(config, gpu)
+
+
+def test_a_broken_triton_is_found_out_by_a_launch():
+    # Without a GPU, a launch fails as it does without a compiler.
+    if torch.cuda.is_available():
+        assert failure_of_triton(torch.device("cuda:0")) == ""
+    else:
+        assert failure_of_triton(torch.device("cpu"))
 
 
 def test_the_torch_kernel_can_be_differentiated_twice():

@@ -25,6 +25,7 @@ from torch.nn import functional
 from sgad.errors import InputError, require_choice
 from sgad.snn.kernels.interface import Fed, Norm, Scan, ScanResult, Synapse
 from sgad.snn.kernels.narrow import narrow_upconvolution as narrow_upconvolution
+from sgad.snn.kernels.proof import failure_of_triton
 
 ENGINES = ("auto", "torch", "numba", "cuda")
 #: Up to so many output channels, one matrix product and 16 shifted additions beat the library's transposed convolution.
@@ -36,7 +37,9 @@ Kernel = Callable[[Tensor, Norm | None, Tensor | None, Scan], ScanResult]
 
 
 def resolve_engine(engine: str, device: torch.device) -> str:
-    """Return the kernel that `engine` means on `device`: torch, numba or cuda.
+    """The kernel that `engine` means on `device`: torch, numba or cuda.
+
+    On a GPU, "auto" is cuda only where Triton has launched a kernel; see `engine_note` for what kept it from that.
 
     Raises
     ------
@@ -47,8 +50,9 @@ def resolve_engine(engine: str, device: torch.device) -> str:
     on_gpu = device.type == "cuda"
     package = "triton" if on_gpu else "numba"
     if engine == "auto":
-        found = importlib.util.find_spec(package) is not None
-        return ("cuda" if on_gpu else "numba") if found else "torch"
+        if importlib.util.find_spec(package) is None:
+            return "torch"
+        return ("torch" if failure_of_triton(device) else "cuda") if on_gpu else "numba"
     if engine == "torch":
         return engine
     if (engine == "cuda") != on_gpu:
@@ -61,6 +65,18 @@ def resolve_engine(engine: str, device: torch.device) -> str:
 def engine_name(config: Any, device: torch.device) -> str:
     """Name of the kernel that a run with `config` uses on `device`, for run.json."""
     return resolve_engine(config.engine, device)
+
+
+def engine_note(config: Any, device: torch.device) -> str:
+    """A sentence about a GPU that has to do without Triton although nobody asked for that; else an empty string."""
+    if config.engine != "auto" or resolve_engine("auto", device) != "torch":
+        return ""
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton is not installed: neurons run by engine torch, slower"
+    return (
+        f"Triton is installed but cannot launch a kernel ({failure_of_triton(device)}): neurons run by engine torch, slower;"
+        " it needs a C compiler and Python's headers"
+    )
 
 
 def scan_layer(x: Tensor, norm: Norm | None, state: Tensor | None, scan: Scan, engine: str = "auto") -> ScanResult:

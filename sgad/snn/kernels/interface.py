@@ -26,7 +26,8 @@ class Scan:
     """How a layer of neurons runs over time.
 
     `pool` 2 averages spikes over 2x2 neighbours; `weights` (one a step) returns the weighted sum of the spikes over
-    time instead of the spikes; `keep_state` asks for the last potentials.
+    time instead of the spikes; `keep_state` asks for the last potentials. The CPU kernel leaves those of neurons that
+    pooling drops at an odd edge undefined; nothing reads them.
     """
 
     steps: int
