@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgad.errors import require_choice
+from sgad.snn.layers import mix_frames
 
 Weight = Callable[[Tensor, int], Tensor]
 Layers = Mapping[str, nn.Linear]
@@ -58,10 +59,26 @@ _SIZES: dict[str, dict[str, tuple[int, int]]] = {
 }
 
 
-def decode(frames: Tensor, mode: str, layers: Layers, *, keep_steps: bool = False, query: str = "image") -> Decoded:
-    """Decode frames (T, B, F) by a scoring mode with its `layers`; `query`: "image" or "frame", for attention."""
+def decode(
+    frames: Tensor,
+    mode: str,
+    layers: Layers,
+    *,
+    keep_steps: bool = False,
+    query: str = "image",
+    engine: str = "torch",
+) -> Decoded:
+    """Decode frames (T, B, F) by a scoring mode with its `layers`; `query`: "image" or "frame", for attention.
+
+    `engine` names the kernel, where there is one for this mode and device.
+    """
     losses: list[Tensor] = []
     projection, weight = _SCORERS[mode](layers, frames, losses, query == "frame")
+    if mode == "AttentionScoring_1":
+        mixed = mix_frames(frames, projection, engine, asks_frame=query == "frame", keep_steps=keep_steps)
+        if mixed is not None:
+            images, shares_found = mixed
+            return Decoded(images[-1], images, None, shares_found) if keep_steps else Decoded(images, None, None)
     # Taken apart once: each index into the whole would cost a gradient of the whole.
     inputs, projected = frames.unbind(), projection.unbind()
     image, features = inputs[0], projected[0]

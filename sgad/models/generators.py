@@ -177,7 +177,7 @@ class SgadGenerator(Generator):
     def __init__(self, config: RunConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.scoring_mode, self.info_nce_weight = config.scoring_mode, config.info_nce_weight
-        self.scoring_query = config.scoring_query
+        self.scoring_query, self.engine = config.scoring_query, config.engine
         layers = scoring_layers(config.scoring_mode, shape[0] * shape[1] * shape[2])
         self.scoring_names = tuple(layers)
         for name, layer in layers.items():
@@ -187,7 +187,14 @@ class SgadGenerator(Generator):
         frames = torch.sigmoid(self.currents(x)).flatten(2)
         layers = {name: self.get_submodule(name) for name in self.scoring_names}
         keep = keep_steps or self.is_events
-        decoded = decode(frames, self.scoring_mode, layers, keep_steps=keep, query=self.scoring_query)  # type: ignore[arg-type]
+        decoded = decode(
+            frames,
+            self.scoring_mode,
+            layers,  # type: ignore[arg-type]
+            keep_steps=keep,
+            query=self.scoring_query,
+            engine=self.engine,
+        )
         extra_loss = None
         if decoded.extra_loss is not None and self.info_nce_weight > 0:
             extra_loss = self.info_nce_weight * decoded.extra_loss

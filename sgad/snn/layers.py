@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sgad.snn.batch_norm import StepBatchNorm
 from sgad.snn.kernels import dispatch
 from sgad.snn.kernels.dispatch import convolve as convolve
+from sgad.snn.kernels.dispatch import mix_frames as mix_frames
 from sgad.snn.kernels.interface import Norm, Scan, Synapse
 from sgad.snn.kernels.torch_scan import normalise
 from sgad.snn.neurons import Neuron, lif_steps

@@ -15,7 +15,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from sgad.snn.kernels import triton_loops, triton_scan
+from sgad.snn.kernels import triton_attention, triton_loops, triton_scan
 from sgad.snn.kernels.interface import Norm, Scan
 from sgad.snn.neurons import Neuron
 
@@ -25,6 +25,13 @@ TYPES = {torch.float32: "*fp32", torch.float64: "*fp64", torch.bfloat16: "*bf16"
 KERNELS = [
     name for name, value in vars(triton_loops).items() if isinstance(value, triton.JITFunction) and name[0] != "_"
 ]
+
+
+def kernels_of(module):
+    """Name the kernels that a module launches."""
+    return {
+        name: value for name, value in vars(module).items() if isinstance(value, triton.JITFunction) and name[0] != "_"
+    }
 
 
 def compile_call(kernel, arguments, constants):
@@ -44,38 +51,48 @@ def compile_call(kernel, arguments, constants):
             signature[name] = "i32" if abs(value) < 2**31 else "i64"
             if value % 16 == 0:
                 attributes[(position,)] = [["tt.divisibility", 16]]
-    return triton.compile(ASTSource(kernel, signature, known, attributes), target=HOPPER)
+    options = {"num_warps": known.pop("num_warps", 4)}
+    return triton.compile(ASTSource(kernel, signature, known, attributes), target=HOPPER, options=options)
 
 
 @contextmanager
-def noted_launches():
-    """Note the launches in this block instead of doing them: (name, arguments, constants)."""
-    found, kernels = [], {name: getattr(triton_loops, name) for name in KERNELS}
+def noted_launches(module):
+    """Note the launches of a module's kernels in this block instead of doing them: (kernel, arguments, constants)."""
+    found, kernels = [], kernels_of(module)
 
     class Noted:
-        def __init__(self, name):
-            self.name = name
+        def __init__(self, kernel):
+            self.kernel = kernel
 
         def __getitem__(self, grid) -> Callable[..., None]:
-            return lambda *arguments, **constants: found.append((self.name, arguments, constants))
+            return lambda *arguments, **constants: found.append((self.kernel, arguments, constants))
 
-    for name in KERNELS:
-        setattr(triton_loops, name, Noted(name))
+    for name, kernel in kernels.items():
+        setattr(module, name, Noted(kernel))
     try:
         yield found
     finally:
         for name, kernel in kernels.items():
-            setattr(triton_loops, name, kernel)
+            setattr(module, name, kernel)
 
 
 def launches(dtype, steps, channels, neuron, *, is_constant=False, pool=1):
     """Compile forward and backward of a layer; {name: compiled}."""
     x = torch.zeros(1 if is_constant else steps, 3, 4, 6, channels, dtype=dtype, requires_grad=True)
     norm = Norm(*(torch.ones(channels, dtype=dtype, requires_grad=True) for _ in range(2)))
-    with noted_launches() as found:
+    with noted_launches(triton_loops) as found:
         spikes = triton_scan.scan_layer(x, norm, torch.zeros_like(x[0]), Scan(steps, neuron, pool)).spikes
         spikes.sum().backward()
-    return {name: compile_call(getattr(triton_loops, name), *given) for name, *given in found}
+    return {kernel.fn.__name__: compile_call(kernel, *given) for kernel, *given in found}
+
+
+def decoding(*, asks_frame, keep_steps):
+    """Compile the decoding loop of 28x28 images, forward and backward."""
+    frames, projected = torch.zeros(16, 4, 784, requires_grad=True), torch.zeros(16, 4, 512, requires_grad=True)
+    with noted_launches(triton_attention) as found:
+        images, _ = triton_attention.mix_frames(frames, projected, asks_frame=asks_frame, keep_steps=keep_steps)
+        images.sum().backward()
+    return [compile_call(kernel, *given) for kernel, *given in found]
 
 
 def has_barrier_between_loops(ttgir: str) -> bool:
@@ -104,6 +121,8 @@ def main() -> None:
     report["wide_loads"] = (
         "ld.global.v4" in short["layer_backward"].asm["ptx"] or "v4.b32" in short["layer_backward"].asm["ptx"]
     )
+    ways = ((False, True), (True, False))
+    report["compiled"] += sum(len(decoding(asks_frame=asks, keep_steps=keep)) for asks, keep in ways)
     print(json.dumps(report))
 
 

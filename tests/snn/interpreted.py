@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from triton.runtime import interpreter
 
-from sgad.snn.kernels import triton_scan
+from sgad.models.decoding import decode
+from sgad.snn.kernels import dispatch, triton_scan
 from sgad.snn.kernels.dispatch import scan_layer
 from sgad.snn.kernels.interface import Norm, Scan
 from sgad.snn.kernels.proof import failure_of_triton
@@ -122,6 +123,30 @@ def differences(case: Case, seed: int, device: str) -> list[str]:
     return wrong
 
 
+def attention_differences(device: str) -> list[str]:
+    """Name the cases in which decoding by the kernel and step by step disagree: image, all steps, shares, gradients."""
+    wrong = []
+    dispatch.resolve_engine = lambda engine, device: engine
+    choices = itertools.product((torch.float64, torch.float32), (1, 5), ("image", "frame"), (True, False))
+    for dtype, steps, query, keep_steps in choices:
+        random = torch.Generator().manual_seed(steps)
+        layers = {name: torch.nn.Linear(6, 5).to(device, dtype) for name in ("query", "key")}
+        weights = [value for layer in layers.values() for value in layer.parameters()]
+        for value in weights:
+            value.data = torch.randn(value.shape, generator=random, dtype=torch.float64).to(device, dtype) * 2
+        frames = torch.rand(steps, 3, 6, generator=random, dtype=torch.float64).to(device, dtype).requires_grad_()
+        found = []
+        for engine in ("torch", "cuda"):
+            made = decode(frames, "AttentionScoring_1", layers, keep_steps=keep_steps, query=query, engine=engine)
+            pulled = made.last.square().sum() + (made.steps.sin().sum() if keep_steps else 0)
+            gradients = torch.autograd.grad(pulled, [frames, *weights], materialize_grads=True)
+            found.append([made.last, *gradients, *((made.steps, made.shares) if keep_steps else ())])
+        close = 1e-11 if dtype == torch.float64 else 2e-5
+        if not all(torch.allclose(*pair, rtol=close, atol=close) for pair in zip(*found, strict=True)):
+            wrong.append(f"attention {dtype}, T = {steps}, {query} asks, steps {keep_steps}")
+    return wrong
+
+
 def _patch_once() -> None:
     """Triton's interpreter patches its language anew at each call of a helper, which takes most of the time."""
     patch = cache(interpreter._patch_lang)
@@ -147,6 +172,8 @@ def main() -> int:
         triton_scan._TILE_BYTES = 1 << 15
     chosen = list(cases())[::every]
     found = [(case, differences(case, number, device)) for number, case in enumerate(chosen)]
+    if wrong := attention_differences(device):
+        found.append(("decoding", wrong))
     if reason := failure_of_triton(torch.device(device)):
         found.append(("a tiny launch", [reason]))
     differ = [f"{case}: {', '.join(wrong)}" for case, wrong in found if wrong]

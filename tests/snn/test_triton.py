@@ -36,6 +36,7 @@ def test_interpreted_kernels_equal_the_torch_kernels_in_every_case():
 
 def test_compiled_kernels_wait_where_threads_read_what_others_wrote(tmp_path):
     found = report("compiled", TRITON_CACHE_DIR=str(tmp_path))
+    assert found["compiled"] == 28
     assert found["barriers"] == [True, True, True]
     # A threshold of 0.7 in float64 is not the float32 number next to it.
     assert found["exact"] and not found["rounded"]

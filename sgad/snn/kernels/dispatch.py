@@ -8,6 +8,7 @@
 | few spikes into a transposed convolution | CPU | sparse |
 | anything into a transposed convolution to few channels | CPU | narrow |
 | a whole chain of layers without batch norm, no gradient wanted | CPU | spike_lists |
+| frames into one image by attention | CUDA | triton_attention |
 | everything else | anywhere | torch's own layers |
 
 All kernels of a row compute the same up to rounding; `torch_scan` is the readable one, and can be differentiated twice.
@@ -249,6 +250,31 @@ def scan_chain(
     from sgad.snn.kernels.spike_lists import sample_pixels
 
     return sample_pixels(x, linear, deconvolutions, base, scan)
+
+
+def mix_frames(
+    frames: Tensor, projected: Tensor, engine: str, *, asks_frame: bool, keep_steps: bool
+) -> tuple[Tensor, Tensor] | None:
+    """Mix frames (T, B, F) by attention, if there is a kernel for it; else None.
+
+    Parameters
+    ----------
+    projected
+        Queries and keys of the frames, (T, B, 2 W).
+    asks_frame
+        Whether the new frame asks, instead of the image so far.
+
+    Returns
+    -------
+    The last image (B, F), or with `keep_steps` all (T, B, F), and the shares of new frames (T, B), without gradient.
+    """
+    if resolve_engine(engine, frames.device) != "cuda":
+        return None
+    from sgad.snn.kernels import triton_attention
+
+    if frames.shape[-1] > triton_attention.LARGEST:
+        return None
+    return triton_attention.mix_frames(frames, projected, asks_frame=asks_frame, keep_steps=keep_steps)
 
 
 def _is_periodic(x: Tensor, scan: Scan, kernel: str) -> bool:
