@@ -23,7 +23,7 @@ ALLOWED = {
     "runs": BASE | {"config", "machine"},
     "data": RECORDS | {"images"},
     "images": BASE | {"machine"},
-    "snn": BASE,
+    "snn": BASE | {"machine"},
     "models": RECORDS | {"snn", "data"},
     "training": NETWORKS,
     "sampling": NETWORKS | {"training"},

@@ -9,6 +9,8 @@ import click
 from sgad.config.compose import Resolved, parse_settings, resolve, resolve_file
 from sgad.config.paths import key_of
 from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
+from sgad.machine.faults import is_fault_of_the_machine
+from sgad.machine.files import expanded
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -97,7 +99,7 @@ def train(
     except (Interrupted, InputError, WriteFailure, TakenOver, KeyboardInterrupt):
         raise
     except Exception as error:
-        if not record_failure:
+        if not record_failure or is_fault_of_the_machine(error):
             raise
         reason = one_line(error)
         write_failure(request, reason)
@@ -144,7 +146,7 @@ def _wanted(
 
 def _place_of(start: str) -> str:
     """Name a file or folder by its absolute path, so that the run finds it from anywhere; a model of the zoo by its name."""
-    return str(Path(start).expanduser().resolve()) if Path(start).expanduser().exists() else start
+    return str(expanded(start).resolve()) if expanded(start).exists() else start
 
 
 def _like(start: str, dataset: str | None, seed: int | None, settings: dict[str, Any]) -> Resolved:

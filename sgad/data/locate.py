@@ -10,6 +10,7 @@ from sgad.data.sources.base import RawData, limited
 from sgad.data.sources.registry import reader_of
 from sgad.data.trees import is_archive
 from sgad.errors import InputError
+from sgad.machine.files import expanded
 
 #: Sources that would take any images for theirs: a folder for raw data in general is not searched as a whole.
 _GREEDY = ("image-folder", "npz")
@@ -20,9 +21,9 @@ class NoData(InputError):
 
 
 def default_dirs() -> list[Path]:
-    """Return the folders for raw data: $SGAD_DATA, ./data/raw, ~/.cache/sgad, and the current folder."""
+    """The folders for raw data: $SGAD_DATA, ./data/raw, ~/.cache/sgad, and the current folder."""
     given = [Path(part) for part in os.environ.get("SGAD_DATA", "").split(os.pathsep) if part]
-    return [*given, Path("data/raw"), Path.home() / ".cache" / "sgad", Path()]
+    return [*given, Path("data/raw"), expanded("~/.cache/sgad"), Path()]
 
 
 def search_dirs(given: Sequence[Path | str] = (), *, may_be_made: bool = False) -> list[Path]:
@@ -33,7 +34,7 @@ def search_dirs(given: Sequence[Path | str] = (), *, may_be_made: bool = False) 
     InputError
         If a given one does not exist, unless it may be made, as a download would.
     """
-    paths = [Path(folder).expanduser() for folder in given]
+    paths = [expanded(folder) for folder in given]
     for path in paths:
         if not path.exists() and not may_be_made:
             raise InputError(f"--from {path} does not exist; give the folder or archive that holds the data")
@@ -46,14 +47,14 @@ def candidates(description: DatasetConfig, dirs: Sequence[Path]) -> list[Path]:
     greedy = description.source in _GREEDY
     found: list[Path] = []
     for folder in dirs:
-        named = [folder / Path(place).expanduser() for place in description.places if not Path(place).is_absolute()]
+        named = [folder / expanded(place) for place in description.places if not Path(place).is_absolute()]
         found += named
         # A source that takes any images would read those of another data set where its own place is empty.
         is_general = greedy and (folder.resolve() in general or any(place.exists() for place in named))
         if not is_general and folder.resolve() != Path().resolve():
             found.append(folder)
     if any(folder.resolve() in general for folder in dirs):
-        found += [Path(place).expanduser() for place in description.places if Path(place).expanduser().is_absolute()]
+        found += [expanded(place) for place in description.places if expanded(place).is_absolute()]
     return list(dict.fromkeys(path for path in found if path.is_dir() or is_archive(path)))
 
 

@@ -15,6 +15,7 @@ from sgad.data.sources.base import RawData
 from sgad.data.trees import listing_hash
 from sgad.data.writing import ProgressFactory, write_prepared
 from sgad.errors import InputError, RunFailure
+from sgad.machine.files import share_folder, write_failure
 from sgad.machine.locks import exclusive
 from sgad.machine.progress import Progress
 
@@ -51,7 +52,7 @@ def prepare(
     RunFailure
         If a download fails or the disk is full.
     """
-    dirs, out = search_dirs(source_dirs, may_be_made=download), Path(out_dir)
+    dirs, out = search_dirs(source_dirs, may_be_made=download), _place(Path(out_dir))
     with exclusive(out.absolute()):
         _refuse_foreign(out)
         current = _current(description, dirs, out)
@@ -88,6 +89,11 @@ def _find(
 
     folder = fetch_all(description, download_dir(dirs), progress)
     return locate(description, [folder])
+
+
+def _place(out: Path) -> Path:
+    """Where a folder is: a link, as people make one to another disk, is followed, so that the last rename stays there."""
+    return out.resolve() if out.is_symlink() else out
 
 
 def _refuse_foreign(out: Path) -> None:
@@ -150,16 +156,13 @@ def _scratch(out: Path) -> Iterator[Path]:
     try:
         yield scratch
     except OSError as error:
-        raise RunFailure(
-            f"cannot write {out} ({error.strerror or error}); free some space or choose another --out"
-        ) from error
+        raise write_failure(out, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _replace(scratch: Path, out: Path) -> None:
-    # mkdtemp makes private folders; data is meant to be read by others.
-    scratch.chmod(0o755)
+    share_folder(scratch)
     if out.exists():
         _keep_derived(scratch, out)
         os.replace(out, scratch_name(out))

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import stat
 import struct
 import tempfile
 import time
@@ -126,6 +127,20 @@ _REMEDIES: dict[int | None, str] = {
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 _THEN = "then the same command goes on"
+
+
+def expanded(path: Path | str) -> Path:
+    """The path with `~` replaced by the home folder; as it is where the account has none (no HOME, no passwd entry)."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def share_folder(folder: Path) -> None:
+    """Give a private folder, as `tempfile.mkdtemp` makes it, the permissions of one made by `mkdir`."""
+    # The bit by which a folder's group goes on to what is made in it is kept: a group shares the checkout.
+    folder.chmod(0o777 & ~_umask() | folder.stat().st_mode & stat.S_ISGID)
 
 
 def _umask() -> int:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sgad.config.experiment import RunKey
 from sgad.errors import InputError
 from sgad.machine.files import read_json, write_json
 
@@ -93,3 +94,11 @@ def read_record(folder: Path) -> RunRecord:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "content"
         raise InputError(f"{path}: {field}: {first['msg']}; delete the file and train again") from error
+
+
+def other_run(record: RunRecord, key: RunKey) -> str:
+    """What is wrong with a record that is in the folder of another run, as a copied folder has it; empty if it is its own."""
+    own = RunKey(record.dataset, record.model, record.variant, record.seed)
+    if own == key:
+        return ""
+    return f"run.json is of {own.folder}, a copy of that run in this folder; delete {key.folder} and train it"

@@ -8,7 +8,7 @@ from sgad.errors import InputError
 from sgad.machine.progress import clock
 from sgad.runs.finished import read_finished
 from sgad.runs.lease import is_locked
-from sgad.runs.record import FINAL, read_record
+from sgad.runs.record import FINAL, other_run, read_record
 
 LOG_LINES = 5
 
@@ -58,6 +58,8 @@ def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
         record = read_record(folder)
     except InputError as error:
         return RunState(key.folder, "failed", reason=str(error))
+    if problem := other_run(record, key):
+        return RunState(key.folder, "failed", reason=problem)
     status, reason = record.status, record.reason
     if status == "running" and not is_locked(folder):
         status, reason = "interrupted", "its process was killed; the same command resumes it"

@@ -18,7 +18,7 @@ from sgad.config.paths import find_config
 from sgad.errors import InputError, SgadError
 from sgad.machine.files import read_json, write_json, write_text
 from sgad.names import label_of
-from sgad.runs.record import read_record
+from sgad.runs.record import other_run, read_record
 from sgad.store.histories import read_history
 from sgad.store.kept import Kept, kept_runs
 from sgad.store.pictures import collect_pictures, copy_pictures
@@ -45,12 +45,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Run:
-    """One run as found: its row of runs.csv, its folder, and what was collected of it before if that is gone."""
+    """One run as found: its row of runs.csv, its folder, what was collected of it before if that is gone.
+
+    `is_other`: the folder holds another run, whose values are set aside.
+    """
 
     key: RunKey
     row: Row
     folder: Path
     kept: Kept | None = None
+    is_other: bool = False
 
 
 def collect(
@@ -97,7 +101,7 @@ def collect(
     if experiment.analyses:
         analysed = [row for run in runs for row in _analysis_rows(run, experiment.analyses)]
         _write_csv(folder / "analyses.csv", ANALYSIS_COLUMNS, analysed)
-    found = [(run_name(*run.key), run.folder) for run in runs if run.kept is None]
+    found = [(run_name(*run.key), run.folder) for run in runs if run.kept is None and not run.is_other]
     kept = {run_name(*run.key) for run in runs if run.kept is not None}
     if reference is not None:
         copy_pictures(reference / "grids", folder / "grids", kept)
@@ -142,14 +146,19 @@ def _find_run(key: RunKey, results_dir: Path) -> _Run:
     if not (folder / "run.json").is_file():
         return _Run(key, row | _planned(key) | {"status": "absent", "reason": "not trained"}, folder)
     try:
-        record = read_record(folder).model_dump()
+        found = read_record(folder)
     except SgadError as error:
         return _Run(key, row | _planned(key) | {"status": "failed", "reason": str(error)}, folder)
+    problem = other_run(found, key)
+    if problem:
+        return _Run(
+            key, row | _planned(key) | {"status": "failed", "reason": SET_ASIDE + problem}, folder, is_other=True
+        )
+    record = found.model_dump()
     facts = {column: record[column] for column in RUN_COLUMNS if column in record}
     if record["status"] == "running":
         facts |= {"reason": "had not ended when it was collected"}
-    # The folder names the run: a record copied from elsewhere does not rename it.
-    return _Run(key, row | facts | key._asdict(), folder)
+    return _Run(key, row | facts, folder)
 
 
 def _planned(key: RunKey) -> Row:
@@ -193,7 +202,8 @@ def _metric_rows(run: _Run, measures: Iterable[str]) -> list[Row]:
             problem = f"not computed: {error}"
     elif status == "completed":
         problem = "not computed: not measured"
-    rows = [_identity(run.row) | _measured(entry, status) for entry in measured]
+    used = reason if run.is_other else status
+    rows = [_identity(run.row) | _measured(entry, used) for entry in measured]
     missing = [name for name in measures if name not in {row["metric"] for row in rows}]
     if measured:
         problem = "not computed: not asked for when the run was measured"
@@ -225,7 +235,7 @@ def _analysis_rows(run: _Run, analyses: Iterable[str]) -> list[Row]:
     if run.kept is not None:
         found = [row for row in run.kept.analyses if row["analysis"] in wanted]
     for path in (run.folder / "analyses" / f"{name}.csv" for name in wanted):
-        if path.is_file() and run.kept is None:
+        if path.is_file() and run.kept is None and not run.is_other:
             found += read_rows(path)
     rows = [_identity(run.row) | {column: row.get(column, "") for column in FINDING_COLUMNS} for row in found]
     missing = [name for name in wanted if name not in {row["analysis"] for row in rows}]
@@ -253,6 +263,8 @@ def _stored_baselines(dataset: str, folder: Path) -> list[Row]:
 def _write_histories(path: Path, runs: Iterable[_Run]) -> None:
     rows: list[Row] = []
     for run in runs:
+        if run.is_other:
+            continue
         history = run.kept.history if run.kept is not None else read_history(run.folder)
         rows += [run.key._asdict() | row for row in history]
     columns = dict.fromkeys([*KEY_COLUMNS, "step"])

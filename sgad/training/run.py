@@ -18,10 +18,11 @@ from sgad.config.yaml_files import dump_yaml
 from sgad.data.held_out import num_training
 from sgad.data.loader import Batches
 from sgad.data.prepared import Prepared, load_prepared
-from sgad.errors import InputError, Interrupted, TakenOver, WriteFailure, one_line
+from sgad.errors import InputError, Interrupted, one_line
 from sgad.images import save_grid
 from sgad.machine import facts
 from sgad.machine.devices import gpu_facts, held_device, set_threads
+from sgad.machine.faults import is_fault_of_the_machine
 from sgad.machine.files import read_json, write_text
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.runs.finished import FOLDER as FINISHED
@@ -187,10 +188,10 @@ def _train_locked(
         record.status, record.reason = "interrupted", str(stopped)
         record.write(folder)
         raise
-    except (WriteFailure, TakenOver):
-        # A full disk takes no record, and a folder that was lost is another's.
-        raise
     except Exception as error:
+        if is_fault_of_the_machine(error):
+            # No result of the run: the same command goes on from the last checkpoint, here or elsewhere.
+            raise
         record.status, record.reason = "failed", one_line(error)
         record.write(folder)
         raise

@@ -231,3 +231,30 @@ def test_prepared_arrays_are_mapped_not_read(tmp_path: Path) -> None:
     assert isinstance(data.split("test").images, np.memmap)
     with pytest.raises(InputError, match="no split 'valid'"):
         data.split("valid")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_to_another_disk_is_followed(tmp_path: Path, is_there: bool) -> None:
+    write_idx(tmp_path / "raw")
+    elsewhere = tmp_path / "disk/tiny"
+    (elsewhere if is_there else elsewhere.parent).mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/tiny").symlink_to(elsewhere, target_is_directory=True)
+    for _ in range(2):
+        run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "data/tiny")
+        assert (tmp_path / "data/tiny").is_symlink()
+        assert (elsewhere / "manifest.json").is_file()
+        assert [path.name for path in elsewhere.parent.iterdir()] == ["tiny"]
+        (tmp_path / "raw/more.txt").write_text("x")
+        (elsewhere / "train.images.npy").unlink()
+
+
+def test_a_folder_that_may_not_be_written_is_not_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_idx(tmp_path / "raw")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sgad.data.prepare.write_prepared", refuse)
+    with pytest.raises(RunFailure, match="Permission denied; get write access to that folder"):
+        run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "out")

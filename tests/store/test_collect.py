@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from sgad.config.compose import run_hash
-from sgad.config.experiment import ExperimentConfig
+from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.errors import InputError
 from sgad.reporting.tables.results import results_table
+from sgad.runs.status import run_state
 from sgad.store.collect import collect
 from sgad.store.histories import DETAILED_ROWS, HISTORY_ROWS
 from sgad.store.pictures import STEPS_KEPT
@@ -83,6 +84,34 @@ def test_a_broken_record_is_a_failed_run(small: tuple[Path, ExperimentConfig]) -
     rows = rows_of(collected(root, experiment) / "runs.csv")
     assert rows[0]["status"] == "failed"
     assert "run.json" in rows[0]["reason"]
+
+
+@pytest.mark.parametrize("source", ["sgan/quick/seed0", "sgad/quick/seed0"])
+def test_a_run_copied_into_the_folder_of_another_is_set_aside(
+    small: tuple[Path, ExperimentConfig], source: str
+) -> None:
+    root, experiment = small
+    runs = root / "results/runs/digits"
+    before = rows_of(collected(root, experiment) / "metrics.csv")
+    shutil.rmtree(runs / "sgan/quick/seed1")
+    shutil.copytree(runs / source, runs / "sgan/quick/seed1")
+    folder = collected(root, experiment)
+    ends = {(row["model"], row["seed"]): row for row in rows_of(folder / "runs.csv")}
+    assert ends["sgan", "1"]["status"] == "failed"
+    assert f"set aside: run.json is of digits/{source}, a copy" in ends["sgan", "1"]["reason"]
+    rows = rows_of(folder / "metrics.csv")
+    copied = [row for row in rows if (row["model"], row["seed"]) == ("sgan", "1")]
+    assert copied
+    assert all(row["status"].startswith("set aside: run.json is of") for row in copied if row["value"])
+    # What is used of the others is as before, and the pair of seeds is no longer one of equal values.
+    others = [row for row in rows if (row["model"], row["seed"]) != ("sgan", "1")]
+    assert others == [row for row in before if (row["model"], row["seed"]) != ("sgan", "1")]
+    stored = read_stored(root / "results", experiment.name)
+    table = summarise(stored.metrics, stored.runs)
+    assert set(table[(table["model"] == "sgan") & (table["metric"] == "cfd")]["n"]) == {1}
+    assert not [row for row in rows_of(folder / "histories.csv") if (row["model"], row["seed"]) == ("sgan", "1")]
+    state = run_state(RunKey("digits", "sgan", "quick", 1), runs / "sgan/quick/seed1", root / "logs")
+    assert (state.status, "delete digits/sgan/quick/seed1 and train it" in state.reason) == ("failed", True)
 
 
 def test_long_histories_are_thinned_with_both_ends(tmp_path: Path, fake: SimpleNamespace) -> None:

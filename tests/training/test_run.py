@@ -494,6 +494,38 @@ def test_a_full_disk_is_not_the_runs_failure(
     assert read_record(tmp_path).status == "completed"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("cannot cache function 'add': no locator available for file 'numba_loops.py'"),
+        OSError(errno.ESTALE, "Stale file handle"),
+        MemoryError(),
+        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+    ],
+    ids=["cache", "file server", "memory", "device"],
+)
+def test_a_fault_of_the_machine_ends_in_no_record(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: Any, **settings: Any) -> None:
+        raise error
+
+    words = ["train", "--dataset", "digits", "--model", "swgan", "--out", str(tmp_path), "--record-failure"]
+    words += ["--data", str(digits.parent), "--device", "cpu", "--threads", "1"]
+    words += [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train", fail)
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+    assert stopped.value.code == 1
+    assert read_record(tmp_path).status == "running"
+    assert not (tmp_path / "generator.safetensors").exists()
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert not stopped.value.code
+    assert read_record(tmp_path).status == "completed"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.31])
 def test_a_killed_training_resumes_bit_identically(digits: Path, tmp_path: Path, delay: float) -> None:

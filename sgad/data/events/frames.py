@@ -1,16 +1,14 @@
 """From events to frames: denoise, equal time bins, a smaller sensor. Numbers equal tonic 1.7.0's."""
 
-from typing import Any
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from sgad.data.description import SENSOR
 from sgad.data.events.format import Events
+from sgad.machine.compiled import jit
 
 Frames = NDArray[np.float32]
-_jit: Any = numba.njit(nogil=True, cache=True)
+_jit = jit()
 
 
 @_jit

@@ -9,9 +9,7 @@ monitor, and samples differ less than real ones. Whatever is made here is called
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +18,7 @@ from sgad.data.events.format import Events, encode_events
 from sgad.data.pixels import Images
 from sgad.data.prepared import Prepared
 from sgad.errors import InputError
+from sgad.machine.compiled import jit
 from sgad.machine.files import write_bytes
 from sgad.runs.seeds import stream_seed
 
@@ -37,7 +36,7 @@ BLUR, _TAPS = 0.7, 7
 NOISE_HZ = 0.3
 _DURATION_US = len(LEGS) * LEG_MS * 1000
 _START = (-0.5, -0.5)
-_jit: Any = numba.njit(nogil=True, cache=True)
+_jit = jit()
 
 
 def saccade_path() -> NDArray[np.float64]:

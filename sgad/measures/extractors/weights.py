@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sgad.errors import InputError
 from sgad.machine.download import fetch
-from sgad.machine.files import sha256_of
+from sgad.machine.files import expanded, sha256_of
 
 #: Both public names hold one and the same file.
 INCEPTION_NAMES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
@@ -22,7 +22,7 @@ def checkpoint_folder() -> Path:
     """The folder in which torch keeps weights: $TORCH_HOME/hub/checkpoints, or under ~/.cache/torch."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return expanded(home) / "hub" / "checkpoints"
 
 
 def find_inception_weights(path: Path | str | None = None) -> Path | None:

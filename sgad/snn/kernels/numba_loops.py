@@ -9,13 +9,14 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from sgad.machine.compiled import jit
 
 #: Neurons scanned together: their potentials stay in the first-level cache for all steps.
 BLOCK = 64
 #: Neurons taken back together: enough for long vector loops, few enough for the second-level cache at T = 64.
 CHUNK = 1024
-_jit: Any = njit(nogil=True, cache=True, error_model="numpy")
+_jit = jit(error_model="numpy")
 
 
 def neuron_constants(tau: float, threshold: float, width: float, pool: int, dtype: np.dtype[Any]) -> Any:

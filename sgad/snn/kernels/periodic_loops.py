@@ -10,11 +10,12 @@ Neurons that fire are listed by cell (what is pooled together): entry = channel 
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from sgad.machine.compiled import jit
 
 #: Output features of a linear layer worked on together, so that their weights stay in the second-level cache.
 TILE = 128
-_jit: Any = njit(nogil=True, cache=True, error_model="numpy")
+_jit = jit(error_model="numpy")
 
 
 def divisors(steps: int) -> tuple[Any, Any]:

@@ -1,15 +1,13 @@
 """Compiled loops for a transposed convolution of spikes: few are 1, and adding their weights beats a dense product."""
 
-from typing import Any
-
-from numba import njit
 from numba.misc.special import literally
 
+from sgad.machine.compiled import jit
 from sgad.snn.kernels.periodic_loops import add
 
 #: Output channels worked on together; numbers of channels that are no multiple of it take the dense product.
 LANES = 32
-_jit: Any = njit(nogil=True, cache=True, error_model="numpy")
+_jit = jit(error_model="numpy")
 
 
 @_jit

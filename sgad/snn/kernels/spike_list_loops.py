@@ -4,17 +4,15 @@ The spikes of a layer are `offsets` (P, T + 1) and `channels` (P, T * C): at pix
 to offsets[p, t + 1]. Layers are small enough for the second-level cache; none is ever written out.
 """
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from sgad.machine.compiled import jit
 from sgad.snn.kernels.periodic_loops import TILE, add
 from sgad.snn.kernels.sparse_loops import add_rows
 
 #: With so few output channels, the 16 * O weights of a spike are a short row, added as O rows of 16.
 FEW = 3
-_jit: Any = njit(nogil=True, cache=True, error_model="numpy")
+_jit = jit(error_model="numpy")
 
 
 @_jit
