@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from torch import nn
 
+from sgad.catalogue.metrics import known_metrics
 from sgad.cli import COMMANDS, cli
 from sgad.config.compose import resolve
 from sgad.config.experiment import ExperimentConfig
@@ -22,7 +23,7 @@ from sgad.data.description import DatasetConfig
 from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.generators import Generator, SganGenerator, SwganGenerator
 from sgad.models.registry import build_discriminator, build_generator
-from sgad.names import METRICS, label_of
+from sgad.names import label_of
 
 _MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 #: Written by others at their own pace: in the menu once they exist.
@@ -261,7 +262,7 @@ def measures() -> str:
     rows = ["| key | in tables | better |", "|:--|:--|:--|"]
     rows += [
         f"| `{key}` | {info.label} | {'higher' if info.higher_is_better else 'lower'} |"
-        for key, info in METRICS.items()
+        for key, info in known_metrics().items()
     ]
     return "\n".join(rows)
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,17 +46,24 @@ def fake_experiment(**changes: object) -> ExperimentConfig:
     return ExperimentConfig(**{**fields, **changes})
 
 
-def write_fake(root: Path, experiment: ExperimentConfig, num_rows: int = 60) -> None:
-    """Write results/runs and data/ of the experiment below `root`; one run diverged, one is missing."""
+def write_fake(
+    root: Path, experiment: ExperimentConfig, num_rows: int = 60, values: Mapping[str, float] | None = None
+) -> None:
+    """Write results/runs and data/ of the experiment below `root`; one run diverged, one is missing.
+
+    `values`: measures of every run, instead of those of `fake_values`.
+    """
     for key in experiment.run_keys():
         if (key.model, key.seed) != MISSING:
-            _write_run(root / "results" / "runs" / key.folder, key, experiment, num_rows)
+            _write_run(root / "results" / "runs" / key.folder, key, experiment, num_rows, values or fake_values(key))
     for dataset in experiment.dataset_keys():
         _write_data(root / "data" / dataset)
         _write_baselines(root / "results" / "experiments" / experiment.name / "baselines" / f"{dataset}.json")
 
 
-def _write_run(folder: Path, key: RunKey, experiment: ExperimentConfig, num_rows: int) -> None:
+def _write_run(
+    folder: Path, key: RunKey, experiment: ExperimentConfig, num_rows: int, values: Mapping[str, float]
+) -> None:
     has_diverged = (key.model, key.seed) == DIVERGED
     folder.mkdir(parents=True)
     RunRecord(
@@ -73,7 +81,7 @@ def _write_run(folder: Path, key: RunKey, experiment: ExperimentConfig, num_rows
     if not has_diverged:
         fake_grid(key, 1.0).save(folder / "grid.png")
         fake_grid(key, 1.0, tiles=2).save(folder / "steps.png")
-        _write_metrics(folder / "metrics.json", fake_values(key), experiment)
+        _write_metrics(folder / "metrics.json", values, experiment)
 
 
 def _write_history(path: Path, key: RunKey, num_rows: int) -> None:
@@ -101,7 +109,7 @@ def fake_values(key: RunKey) -> dict[str, float]:
     return {**distances, "ccs": 8 / rank + 0.1 * key.seed, "recall_classifier": 0.5 / rank}
 
 
-def _write_metrics(path: Path, values: dict[str, float], experiment: ExperimentConfig) -> None:
+def _write_metrics(path: Path, values: Mapping[str, float], experiment: ExperimentConfig) -> None:
     entries = [_entry(metric, value) for metric, value in values.items() if metric in experiment.measures]
     path.write_text(json.dumps({"samples": {}, "reference": {}, "metrics": entries}), encoding="utf-8")
 

@@ -128,7 +128,17 @@ def _split(measures: str) -> tuple[str, ...]:
     return names
 
 
-@click.command()
+class _WithMeasures(click.Command):
+    """A command whose help lists the metrics of the catalogue, plugins' among them."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from sgad.catalogue.metrics import measure_lines
+
+        with formatter.section("Measures"):
+            formatter.write_dl(measure_lines())
+
+
+@click.command(cls=_WithMeasures)
 @click.option(
     "--samples", required=True, type=_FOLDER, help="samples.npz, another .npz or .npy, or a folder of images."
 )
@@ -207,9 +217,8 @@ def measure(
 ) -> None:
     """Compare images with a reference and write each value with its protocol.
 
-    Measures: fid, is, kid, prc, prdc, fid_infinity (Inception); cfd, ccs, kid_classifier, precision_classifier, ...
-    (classifier of the data set); fad_fsvae, fad_fsddim, fad_eval, fad_own (autoencoders); nearest_neighbour (copies of training
-    images). What cannot be computed is said in its row, with the command that mends it.
+    The measures are listed below (docs/measures.md); kid and its like take the features of --extractor. What cannot be
+    computed is said in its row, with the command that fixes it.
 
     \b
     Examples:

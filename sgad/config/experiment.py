@@ -6,6 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from sgad.catalogue import lookup
+from sgad.catalogue.metrics import plan
 from sgad.config.paths import find_config, search_first
 from sgad.config.run import Name, VariantName
 from sgad.config.validation import validated
@@ -31,7 +32,8 @@ def _in_catalogue(known: Callable[[str], object]) -> AfterValidator:
 AnalysisName = Annotated[str, _in_catalogue(lookup.analysis_of)]
 TableName = Annotated[str, _in_catalogue(lookup.table_of)]
 FigureName = Annotated[str, _in_catalogue(lookup.figure_of)]
-#: Measures against held-out training images: all that a search may see (`sgad.measures.plan.ON_VALID`).
+MeasureName = Annotated[Name, _in_catalogue(lambda name: plan((name,)))]
+#: Measures against held-out training images: all that a search may see (`held_out` of their declarations).
 VALID_MEASURES = ("fad_val", "fad_eval_val", "cfd_val")
 DEFAULT_MEASURES = ("cfd", "ccs", "kid_classifier", "precision_classifier", "recall_classifier")
 
@@ -92,7 +94,7 @@ class ExperimentConfig(BaseModel):
     variants: tuple[VariantName, ...] = ("paper",)
     seeds: tuple[Seed, ...] = (0,)
     runs: tuple[RunBlock, ...] = Field((), description="further products, beside or instead of the four lists")
-    measures: tuple[Name, ...] = Field(DEFAULT_MEASURES, min_length=1)
+    measures: tuple[MeasureName, ...] = Field(DEFAULT_MEASURES, min_length=1)
     baselines: bool = Field(True, description="measure real data, noise and a copy of the training set, too")
     cross_check: bool = Field(
         False,

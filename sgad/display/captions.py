@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from sgad.names import label_of, metric_info
+from sgad.catalogue.metrics import metric_info
+from sgad.names import label_of
 from sgad.store.stored import Captions, rows_of
 from sgad.store.summary import ENDINGS, is_baseline
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from sgad.catalogue.metrics import MetricInfo
 from sgad.display.findings import models_of
-from sgad.names import Metric
 from sgad.store.stored import Captions, model_title
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def label_runs(frame: "pd.DataFrame", captions: Captions) -> "pd.Series[str]":
     return frame[["model", "variant"]].apply(lambda row: labels[row["model"], row["variant"]], axis=1)
 
 
-def heading(metric: Metric) -> str:
+def heading(metric: MetricInfo) -> str:
     """Return a metric's label with the direction in which it improves."""
     unit = f" [{metric.unit}]" if metric.unit else ""
     return f"{metric.label}{unit} {'↑' if metric.higher_is_better else '↓'}"

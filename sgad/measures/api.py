@@ -15,11 +15,11 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from sgad.catalogue.metrics import MetricInfo, plan
 from sgad.errors import InputError
 from sgad.measures.extractors.features import Extractor, Features
 from sgad.measures.extractors.networks import Missing, Sources, load_network
 from sgad.measures.images import ValueRange, images_of_array
-from sgad.measures.plan import Wanted, plan
 from sgad.measures.quantities import Comparison, combine
 from sgad.measures.rows import Row
 from sgad.measures.stage import Settings, measure_any, sort_weights
@@ -139,7 +139,7 @@ class StreamedMeasures:
 
 def prepared(
     measures: Sequence[str], extractor: str, protocol: str, device: str
-) -> tuple[list[Wanted], list[Extractor]]:
+) -> tuple[list[MetricInfo], list[Extractor]]:
     """The metrics of one network and its extractors, ready for batches.
 
     Raises
@@ -171,11 +171,11 @@ def features_of_batch(extractors: Sequence[Extractor], images: Any, value_range:
 
 
 def values_of(
-    wanted: Sequence[Wanted], generated: Sequence[Features], reference: Sequence[Features]
+    wanted: Sequence[MetricInfo], generated: Sequence[Features], reference: Sequence[Features]
 ) -> dict[str, float]:
     """The values of one network's metrics, the mean over its extractors."""
     pairs = [Comparison(fake, real, wanted[0].network) for fake, real in zip(generated, reference, strict=True)]
-    return {item.metric: combine([pair.estimate(item.quantity) for pair in pairs]).value for item in wanted}
+    return {item.key: combine([pair.estimate(item.quantity) for pair in pairs]).value for item in wanted}
 
 
 def _joined(parts: Sequence[Features]) -> Features:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from sgad.catalogue.metrics import NEAREST, VALID, metric_info
 from sgad.data.held_out import held_out_rows
 from sgad.machine.files import write_json
 from sgad.measures.comparing import measure_images
 from sgad.measures.extractors.networks import Sources
 from sgad.measures.images import EventView, ImageSet, Indices
 from sgad.measures.passes import Options
-from sgad.measures.plan import NEAREST, ON_VALID
 from sgad.measures.readers import open_split, open_valid, reference_split
 
 NOISE_SEED = 20230522
@@ -59,8 +59,8 @@ def baselines(
         "noise": noise_images(reference.shape, num),
         "train_copy": replace(train.random_subset(num, seed=1), name="train_copy"),
     }
-    on_valid = tuple(name for name in wanted if name in ON_VALID)
-    on_test = tuple(name for name in wanted if name not in ON_VALID)
+    on_valid = tuple(name for name in wanted if metric_info(name).split == VALID)
+    on_test = tuple(name for name in wanted if name not in on_valid)
     document: dict[str, Any] = {"metrics": []}
     for model, images in models.items():
         found = measure_images(

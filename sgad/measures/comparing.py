@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sgad.catalogue.metrics import NEAREST, VALID, MetricInfo, plan
+from sgad.catalogue.networks import INCEPTION
 from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.measures.extractors.networks import Missing, load_network
@@ -11,7 +13,6 @@ from sgad.measures.extractors.weights import find_inception_weights
 from sgad.measures.images import EventView, ImageSet, as_channels, images_of_array, require_comparable
 from sgad.measures.memorised import nearest_row
 from sgad.measures.passes import Options, features_of, metric_names, protocol_text
-from sgad.measures.plan import INCEPTION, NEAREST, VALID, Wanted, plan
 from sgad.measures.quantities import combine, over_draws
 from sgad.measures.reference import Comparable, ImageReference, Reference, StatisticsReference
 from sgad.measures.rows import Row, computed_row, empty_row, missing_row
@@ -76,13 +77,13 @@ def measure_images(
         if split != VALID:
             rows |= _rows_of_network(network, items, sets, options)
         elif valid is None:
-            rows |= {item.metric: missing_row(item, _NO_VALID) for item in items}
+            rows |= {item.key: missing_row(item, _NO_VALID) for item in items}
         else:
             rows |= _rows_of_network(network, items, _against(valid, sets, options), replace(options, split=VALID))
     return {
         "samples": {"path": sets.samples.name, "sha256": sets.samples_hash, "n": len(sets.samples)},
         "reference": sets.reference.document() | {"split": options.split},
-        "metrics": [rows[item.metric] for item in wanted],
+        "metrics": [rows[item.key] for item in wanted],
     }
 
 
@@ -125,12 +126,10 @@ def _sets(
     )
 
 
-def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options: Options) -> dict[str, Row]:
+def _rows_of_network(network: str, items: Sequence[MetricInfo], sets: _Sets, options: Options) -> dict[str, Row]:
     """A row for each metric of one network, computed in one pass through it."""
-    refused = {
-        item.metric: _refused(item, reason) for item in items if (reason := sets.reference.refusal(item.quantity))
-    }
-    items = [item for item in items if item.metric not in refused]
+    refused = {item.key: _refused(item, reason) for item in items if (reason := sets.reference.refusal(item.quantity))}
+    items = [item for item in items if item.key not in refused]
     if not items:
         return refused
     if any(item.quantity == NEAREST for item in items):
@@ -142,7 +141,7 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
         extractors = load_network(network, options.sources)
         generated, sets = _generated(network, sets, options.draws)
     except Missing as missing:
-        return refused | {item.metric: missing_row(item, missing) for item in items}
+        return refused | {item.key: missing_row(item, missing) for item in items}
     comparisons: list[list[Comparable]] = []
     for extractor in extractors:
         features = features_of(extractor, generated, sets.samples_hash, options, keep=extractor.is_slow)
@@ -151,7 +150,7 @@ def _rows_of_network(network: str, items: Sequence[Wanted], sets: _Sets, options
     count = len(generated) // options.draws
     text = protocol_text(extractors, sets.reference.sets(count, options.split), sets.event_view)
     draws = list(zip(*comparisons, strict=True))
-    rows = {item.metric: _row(names[item.metric], item, draws, text, count) for item in items}
+    rows = {item.key: _row(names[item.key], item, draws, text, count) for item in items}
     return refused | (_checked(rows, network, generated, sets, options) if options.cross_check else rows)
 
 
@@ -198,9 +197,9 @@ def _rows_of_training(sets: _Sets, options: Options) -> dict[str, Row]:
     return {NEAREST: row}
 
 
-def _refused(item: Wanted, reason: str) -> Row:
+def _refused(item: MetricInfo, reason: str) -> Row:
     remedy = {"remedy": "give the reference images themselves"}
-    return empty_row(item.metric, 0, item.network, f"not computed: {reason}", remedy)
+    return empty_row(item.key, 0, item.network, f"not computed: {reason}", remedy)
 
 
 def _generated(network: str, sets: _Sets, draws: int) -> tuple[ImageSet, _Sets]:
@@ -221,7 +220,7 @@ def _generated(network: str, sets: _Sets, draws: int) -> tuple[ImageSet, _Sets]:
     return first, replace(sets, samples=first, samples_hash=first.content_hash())
 
 
-def _row(name: str, item: Wanted, draws: Sequence[Sequence[Comparable]], text: str, count: int) -> Row:
+def _row(name: str, item: MetricInfo, draws: Sequence[Sequence[Comparable]], text: str, count: int) -> Row:
     """The row of a metric: the mean over networks of each set of fresh latents, and over these sets."""
     try:
         estimate = over_draws(

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from sgad.catalogue.metrics import NEAREST
+from sgad.measures.estimate import Estimate
 from sgad.measures.images import EVENT_VIEWS, EventView, ImageSet
 from sgad.measures.mathematics.neighbours import memorisation, nearest_distances
-from sgad.measures.plan import NEAREST
-from sgad.measures.quantities import Estimate
 from sgad.measures.rows import Row, computed_row, empty_row
 
 #: Generated and held-out images whose nearest training image is looked for, and training images held at a time.

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sgad.catalogue.metrics import MetricInfo
 from sgad.errors import InputError
 from sgad.measures.extractors.cache import cache_key, load_features, store_features
 from sgad.measures.extractors.features import Extractor, Features, extract, short_hash
 from sgad.measures.extractors.networks import Sources
 from sgad.measures.extractors.weights import is_published
 from sgad.measures.images import EVENT_VIEWS, EventView, ImageSet
-from sgad.measures.plan import Wanted
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def features_of(extractor: Extractor, images: ImageSet, content_hash: str, optio
     return features
 
 
-def metric_names(items: Sequence[Wanted], extractor: Extractor) -> dict[str, str]:
+def metric_names(items: Sequence[MetricInfo], extractor: Extractor) -> dict[str, str]:
     """The key of each row: the word FID is kept for the published weights, others carry their hash."""
     if not extractor.key.startswith("inception_") or is_published(extractor.sha256):
-        return {item.metric: item.metric for item in items}
+        return {item.key: item.key for item in items}
     tag = short_hash(extractor.sha256)
-    return {item.metric: f"{item.metric.replace('fid_', 'fd_', 1)}_{tag}" for item in items}
+    return {item.key: f"{item.key.replace('fid_', 'fd_', 1)}_{tag}" for item in items}
 
 
 def protocol_text(extractors: Sequence[Extractor], sets: str, event_view: EventView | None = None) -> str:

@@ -8,12 +8,13 @@ import numpy as np
 
 from sgad.errors import InputError
 from sgad.machine.files import DAMAGED_ARRAY, sha256_of
+from sgad.measures.estimate import Estimate
 from sgad.measures.extractors.features import Extractor, Features, short_hash
 from sgad.measures.images import ImageSet
 from sgad.measures.mathematics.frechet import frechet_distance
 from sgad.measures.mathematics.moments import Array, moments_of
 from sgad.measures.passes import Options, features_of
-from sgad.measures.quantities import Comparison, Estimate
+from sgad.measures.quantities import Comparison
 
 
 class Comparable(Protocol):

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from sgad.catalogue.metrics import MetricInfo
+from sgad.measures.estimate import Estimate
 from sgad.measures.extractors.networks import Missing
-from sgad.measures.plan import Wanted
-from sgad.measures.quantities import Estimate
 
 Row = dict[str, Any]
 
@@ -41,6 +41,6 @@ def empty_row(name: str, count: int, text: str, status: str, details: dict[str, 
     }
 
 
-def missing_row(item: Wanted, missing: Missing) -> Row:
+def missing_row(item: MetricInfo, missing: Missing) -> Row:
     """The row of a metric whose network cannot be had here, with the command that fixes it."""
-    return empty_row(item.metric, 0, item.network, f"not computed: {missing.reason}", {"remedy": missing.remedy})
+    return empty_row(item.key, 0, item.network, f"not computed: {missing.reason}", {"remedy": missing.remedy})

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from sgad.catalogue.metrics import NEAREST, VALID, MetricInfo, asks_for_inception, plan
+from sgad.catalogue.networks import NETWORKS, PIXELS
 from sgad.data.values import ValueRange
 from sgad.machine.files import read_json, write_json
 from sgad.measures.comparing import measure_images
 from sgad.measures.extractors.networks import SHIPPED, Sources, identify_weights, shipped_classifier
 from sgad.measures.images import EventView
 from sgad.measures.passes import Options
-from sgad.measures.plan import NEAREST, NETWORKS, PIXELS, VALID, Wanted, asks_for_inception, plan
 from sgad.measures.readers import is_prepared, open_images, open_split, open_valid, reference_split, samples_record
 from sgad.measures.reference import read_statistics
 from sgad.measures.rows import empty_row
@@ -93,19 +94,19 @@ def measure_any(samples: Any, reference: Any, measures: Sequence[str], **setting
 
 
 def _document(
-    samples: Any, reference: Any, wanted: Sequence[Wanted], value_range: ValueRange | None, options: Options
+    samples: Any, reference: Any, wanted: Sequence[MetricInfo], value_range: ValueRange | None, options: Options
 ) -> dict[str, Any]:
     reason = _failure(samples) if isinstance(samples, Path) else None
     if reason is not None:
         return _document_of_failure(samples, reference, wanted, reason)
     statistics = read_statistics(reference) if isinstance(reference, Path) else None
     data = options.sources.data
-    needs_training = any(item.metric == NEAREST for item in wanted)
+    needs_training = any(item.key == NEAREST for item in wanted)
     needs_valid = any(item.split == VALID for item in wanted)
     return measure_images(
         _opened(samples, value_range),
         _opened(reference, value_range) if statistics is None else statistics,
-        [item.metric for item in wanted],
+        [item.key for item in wanted],
         value_range=value_range,
         training=open_split(data, "train") if needs_training and data is not None else None,
         valid=open_valid(data) if needs_valid and data is not None else None,
@@ -144,7 +145,7 @@ def _failure(samples: Path) -> str | None:
     return str(content.get("reason") or content.get("status") or "no images")
 
 
-def _document_of_failure(samples: Path, reference: Path, wanted: Sequence[Wanted], reason: str) -> dict[str, Any]:
+def _document_of_failure(samples: Path, reference: Path, wanted: Sequence[MetricInfo], reason: str) -> dict[str, Any]:
     status = f"not computed: run failed: {reason}"
     return {
         "samples": {"path": str(samples), "sha256": "", "n": 0},
@@ -152,5 +153,5 @@ def _document_of_failure(samples: Path, reference: Path, wanted: Sequence[Wanted
             "name": reference.name,
             "split": _split_name(reference if is_prepared(reference) else None),
         },
-        "metrics": [empty_row(item.metric, 0, item.network, status, {}) for item in wanted],
+        "metrics": [empty_row(item.key, 0, item.network, status, {}) for item in wanted],
     }

@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sgad.catalogue.metrics import MetricInfo, metric_info
 from sgad.display.formats import Cell, Column, Table, to_markdown
 from sgad.errors import InputError
 from sgad.machine.files import write_text
-from sgad.names import Metric, metric_info
 from sgad.store.comparisons import Comparison, compare
 from sgad.store.reported import reported_for
 from sgad.store.stored import REFERENCE, Stored, read_folder, rows_of
@@ -229,7 +229,7 @@ def _absent(*words: str) -> InputError:
     return InputError(f"no stored value of {named}; a document may say only what is stored")
 
 
-def _text(value: float, metric: Metric) -> str:
+def _text(value: float, metric: MetricInfo) -> str:
     return f"{value:.{metric.decimals}f}"
 
 
@@ -237,7 +237,7 @@ def _counted(n: int) -> str:
     return _COUNTED[n] if n < len(_COUNTED) else f"{n} seeds"
 
 
-def _cell(row: Any, metric: Metric, most: int) -> Cell:
+def _cell(row: Any, metric: MetricInfo, most: int) -> Cell:
     if row is None:
         return Cell("–")
     text = _text(row.mean, metric) + (f" ± {_text(row.std, metric)}" if row.n > 1 else "")

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sgad.catalogue.metrics import metric_info
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_markdown
 from sgad.errors import InputError
 from sgad.machine.files import write_text
-from sgad.names import label_of, metric_info
+from sgad.names import label_of
 from sgad.store.stored import Stored, read_folder, reference_folder, rows_of
 from sgad.store.verify import LEVEL, Agreement, Verification, compare
 

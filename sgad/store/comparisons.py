@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from sgad.catalogue.metrics import metric_info
 from sgad.config.experiment import VALID_MEASURES
-from sgad.names import metric_info
 from sgad.store.inference import LEVEL, holm, paired, welch
 from sgad.store.stored import rows_of
 from sgad.store.summary import has_value, is_baseline

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sgad._version import __version__
+from sgad.catalogue.metrics import metric_info
 from sgad.config.compose import variant_note
 from sgad.config.plugins import CLASS_KEYS, without_folder
 from sgad.config.run import RunConfig
@@ -23,7 +24,7 @@ from sgad.machine.files import read_json, write_json, write_text
 from sgad.models.generators import Shape
 from sgad.models.registry import load_generator
 from sgad.models.storage import pack
-from sgad.names import label_of, metric_info
+from sgad.names import label_of
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import RunRecord, read_record
 from sgad.sampling import recalibrate

@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
+from sgad.catalogue.networks import PIXELS
 from sgad.cli import measuring
 from sgad.errors import InputError
 from sgad.measures import StreamedMeasures, measure
 from sgad.measures.extractors import networks
 from sgad.measures.extractors.networks import SHIPPED, shipped_classifier
-from sgad.measures.plan import PIXELS
 
 
 @pytest.fixture(scope="module")

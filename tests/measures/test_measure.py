@@ -409,7 +409,7 @@ def test_noise_does_not_depend_on_the_order_of_reading():
 
 
 def test_the_mathematics_and_the_stage_need_no_torch():
-    modules = "frechet, images, plan, stage, baselines, readers, reference"
+    modules = "frechet, images, quantities, stage, baselines, readers, reference"
     mathematics = "frechet, kernel, moments, neighbours, inception_score"
     code = (
         f"from sgad.measures import {modules}\nfrom sgad.measures.mathematics import {mathematics}\n"

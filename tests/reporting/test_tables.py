@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from sgad.catalogue.metrics import metric_info
 from sgad.config.experiment import ExperimentConfig
 from sgad.display.formats import ABSENT, Cell, Column, Table, to_csv, to_latex, to_markdown
 from sgad.errors import InputError
-from sgad.names import metric_info
 from sgad.reporting.tables.comparisons import comparisons_csv, comparisons_tables
 from sgad.reporting.tables.results import comparability, results_table, spread_text
 from sgad.reporting.tables.save import write_tables

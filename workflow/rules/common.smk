@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 from sgad.catalogue import lookup
 from sgad.catalogue.discovery import add_plugins
+from sgad.catalogue.metrics import files_needed
 from sgad.config.compose import check_runs, resolve_run
 from sgad.config.cost import estimated_mb, estimated_minutes, num_attempts
 from sgad.config.experiment import RunKey, load_experiment
@@ -76,8 +77,6 @@ DATA, RESULTS = str(SETTINGS["data"]), str(SETTINGS["results"])
 RUN_DIR = f"{RESULTS}/runs/{{dataset}}/{{model}}/{{variant}}/seed{{seed}}"
 EXPERIMENT_DIR = f"{RESULTS}/experiments/{EXPERIMENT.name}"
 MEASURES = ",".join(EXPERIMENT.measures)
-NEEDS_CLASSIFIER = any(name in ("cfd", "ccs") or name.endswith("_classifier") for name in EXPERIMENT.measures)
-NEEDS_AUTOENCODER = any(name.endswith("fad_own") for name in EXPERIMENT.measures)
 
 _gpu_limit = workflow.global_resources.get("gpu")
 DEVICE = str(SETTINGS["device"]) or ("cpu" if _gpu_limit is not None and _gpu_limit.value == 0 else "auto")
@@ -190,12 +189,7 @@ def description_hash(wildcards):
 
 def reference_files(wildcards):
     """Return what a measurement needs beside the samples: the data set and, for some measures, networks trained on it."""
-    files = [f"{DATA}/{wildcards.dataset}/manifest.json"]
-    if NEEDS_CLASSIFIER:
-        files.append(f"{DATA}/{wildcards.dataset}/classifier/classifier.json")
-    if NEEDS_AUTOENCODER:
-        files.append(f"{DATA}/{wildcards.dataset}/classifier/autoencoder.safetensors")
-    return files
+    return [f"{DATA}/{wildcards.dataset}/{name}" for name in ("manifest.json", *files_needed(EXPERIMENT.measures))]
 
 
 def neuron_files(wildcards):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sgad.catalogue.networks import INCEPTION, PIXELS
 from sgad.errors import InputError
 from sgad.measures.extractors.features import Extractor, Floats
 from sgad.measures.extractors.weights import DOWNLOAD_COMMAND, checkpoint_folder, find_inception_weights
 from sgad.measures.images import Bytes, EventView
-from sgad.measures.plan import INCEPTION, PIXELS
 
 #: Name of the published autoencoder of each data set, looked for in torch's folder and in $SGAD_FAD_DIR.
 FSVAE_NAMES = {

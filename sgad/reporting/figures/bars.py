@@ -4,9 +4,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from sgad.catalogue import FigureKind
+from sgad.catalogue.metrics import metric_info
 from sgad.display.labels import heading, label_runs
 from sgad.display.plotting import PAGE, load_seaborn, new_figure, text_width
-from sgad.names import metric_info
 from sgad.store.stored import Stored
 from sgad.store.summary import has_value, is_baseline
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sgad.catalogue.metrics import metric_info
 from sgad.display.labels import label_runs
 from sgad.display.plotting import COLOURS
-from sgad.names import label_of, metric_info
+from sgad.names import label_of
 from sgad.reporting.figures.histories import ACTIVITY, CURVES, HEALTH
 from sgad.store.stored import Captions, Stored, model_title, rows_of, run_name
 

@@ -120,8 +120,8 @@ def _relative(path: Path, folder: Path) -> str:
 
 def best_of(stored: Stored, summary: "pd.DataFrame", dataset: str) -> Best | None:
     """The best row of a data set by its first measure; rows of several seeds go before single runs."""
+    from sgad.catalogue.metrics import metric_info
     from sgad.display.labels import model_labels
-    from sgad.names import metric_info
     from sgad.reporting.tables.results import spread_text
     from sgad.store.summary import is_baseline
 

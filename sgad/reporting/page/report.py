@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from sgad._version import __version__
 from sgad.catalogue import lookup
+from sgad.catalogue.metrics import metric_info
 from sgad.display.captions import (
     data_caption,
     dataset_title,
@@ -19,7 +20,6 @@ from sgad.display.captions import (
 )
 from sgad.display.formats import Column
 from sgad.machine.files import write_text
-from sgad.names import metric_info
 from sgad.reporting.page.data import (
     Embedder,
     curves_of,

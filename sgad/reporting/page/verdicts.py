@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sgad.catalogue.metrics import MetricInfo, metric_info
 from sgad.display.labels import model_labels
-from sgad.names import Metric, metric_info
 from sgad.store.comparisons import MIN_SEEDS, verdict_of
 from sgad.store.inference import holm, welch
 from sgad.store.stored import Captions, rows_of
@@ -22,7 +22,7 @@ class Verdict:
     `low` and `high`: Welch's 95 % interval of the gap. `p`: two-sided, after Holm's correction over the metrics of the data set.
     """
 
-    metric: Metric
+    metric: MetricInfo
     best: str
     best_mean: float
     best_std: float
@@ -62,7 +62,7 @@ def verdicts(summary: "pd.DataFrame", captions: Captions, dataset: str) -> list[
     return [replace(each, p=p) for each, p in zip(found, holm([each.p for each in found]), strict=True)]
 
 
-def _verdict(metric: Metric, ranked: list[Any], labels: dict[tuple[str, str], str]) -> Verdict:
+def _verdict(metric: MetricInfo, ranked: list[Any], labels: dict[tuple[str, str], str]) -> Verdict:
     best = ranked[0]
     verdict = Verdict(metric, labels[best.model, best.variant], best.mean, best.std, best.n)
     if len(ranked) == 1:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sgad.catalogue import TableKind
+from sgad.catalogue.metrics import metric_info
 from sgad.display.captions import dataset_title, sentences
 from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv
-from sgad.names import metric_info
 from sgad.store.comparisons import MIN_SEEDS, Comparison, compare, comparisons_frame
 from sgad.store.stored import Captions, Stored, model_title
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sgad.catalogue import TableKind
+from sgad.catalogue.metrics import MetricInfo, metric_info
 from sgad.config.experiment import VALID_MEASURES, ExperimentConfig
 from sgad.display.captions import data_caption, dataset_title, protocol_caption, sentences, set_aside_caption
 from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv, whole_text
 from sgad.errors import InputError, nearest, require_choice
-from sgad.names import Metric, metric_info
 from sgad.store.comparisons import MIN_SEEDS, Comparison, compare
 from sgad.store.stored import Captions, Stored, model_title, rows_of
 from sgad.store.summary import is_baseline
@@ -121,18 +121,18 @@ def _count(steps: int | None) -> str:
     return ABSENT if steps is None else f"{steps:,}"
 
 
-def _heading(metric: Metric) -> str:
+def _heading(metric: MetricInfo) -> str:
     return f"{metric.label} {'↑' if metric.higher_is_better else '↓'}"
 
 
-def _rank(value: float | None, metric: Metric) -> float:
+def _rank(value: float | None, metric: MetricInfo) -> float:
     """A key that sorts better values first and absent ones last."""
     if value is None or math.isnan(value):
         return math.inf
     return -value if metric.higher_is_better else value
 
 
-def _effect(value: float | None, base: float | None, metric: Metric, *, is_better: bool) -> Cell:
+def _effect(value: float | None, base: float | None, metric: MetricInfo, *, is_better: bool) -> Cell:
     if value is None:
         return Cell(ABSENT)
     text = f"{value:.{metric.decimals}f}"

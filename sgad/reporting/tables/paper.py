@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from sgad.catalogue import TableKind
+from sgad.catalogue.metrics import metric_info
 from sgad.display.captions import dataset_title, recipe_note, sentences
 from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv
-from sgad.names import label_of, metric_info
+from sgad.names import label_of
 from sgad.store.reported import Reported, read_reported
 from sgad.store.stored import Captions, Stored, model_title, rows_of
 from sgad.store.summary import is_baseline

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sgad.catalogue import TableKind
+from sgad.catalogue.metrics import MetricInfo, metric_info
 from sgad.display.captions import (
     checked_caption,
     data_caption,
@@ -18,7 +19,7 @@ from sgad.display.captions import (
 )
 from sgad.display.formats import ABSENT, Cell, Column, Table, TableFile, to_csv, whole_text
 from sgad.display.labels import heading
-from sgad.names import Metric, label_of, metric_info
+from sgad.names import label_of
 from sgad.store.comparisons import MIN_SEEDS, Key, tied_with_best
 from sgad.store.reported import REPORTED_LABELS, Reported, reported_for, reported_metrics
 from sgad.store.stored import Captions, Stored, model_title, rows_of
@@ -102,7 +103,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
     )
 
 
-def spread_text(mean: float, std: float, n: int, metric: Metric) -> str:
+def spread_text(mean: float, std: float, n: int, metric: MetricInfo) -> str:
     """Return "12.3 ± 0.4 (n = 5)"; without ± for one seed, "–" for none."""
     if n == 0 or math.isnan(mean):
         return ABSENT
@@ -120,7 +121,7 @@ def runs_text(row: Row) -> str:
 def _model_rows(
     here: "pd.DataFrame",
     captions: Captions,
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricInfo],
     figures: list[Reported],
     best: dict[str, set[Key]],
 ) -> list[list[Cell]]:
@@ -139,7 +140,7 @@ def _model_rows(
     return rows
 
 
-def _metric_cell(row: Row, metric: Metric, best: dict[str, set[Key]]) -> Cell:
+def _metric_cell(row: Row, metric: MetricInfo, best: dict[str, set[Key]]) -> Cell:
     if row is None:
         return Cell(ABSENT)
     text = spread_text(row.mean, row.std, row.n, metric) if row.n else row.problem or ABSENT
@@ -148,7 +149,7 @@ def _metric_cell(row: Row, metric: Metric, best: dict[str, set[Key]]) -> Cell:
 
 def _baseline_rows(
     here: "pd.DataFrame",
-    metrics: Sequence[Metric],
+    metrics: Sequence[MetricInfo],
     figures: list[Reported],
     others: dict[tuple[str, str], str],
 ) -> list[list[Cell]]:

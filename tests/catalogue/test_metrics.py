@@ -1,16 +1,16 @@
 import pytest
 
+from sgad.catalogue.metrics import known_metrics, metric_info, plan
+from sgad.catalogue.networks import INCEPTION
 from sgad.errors import InputError
 from sgad.measures.extractors.features import Extractor
 from sgad.measures.passes import metric_names
-from sgad.measures.plan import INCEPTION, KNOWN, plan
-from sgad.names import METRICS, metric_info
 
 LOWER_IS_BETTER = {"frechet", "infinity", "kid"}
 
 
 def _keys(*names, **options):
-    return [wanted.metric for wanted in plan(names, **options)]
+    return [wanted.key for wanted in plan(names, **options)]
 
 
 def test_short_names_take_the_protocol():
@@ -35,15 +35,15 @@ def test_each_metric_once_and_in_order():
 
 
 def test_every_metric_has_a_label_and_the_right_direction():
-    assert set(METRICS) == set(KNOWN)
-    assert len({metric.label for metric in METRICS.values()}) == len(METRICS)
-    for wanted in KNOWN.values():
-        assert metric_info(wanted.metric).higher_is_better == (wanted.quantity not in LOWER_IS_BETTER), wanted.metric
+    known = known_metrics()
+    assert len({metric.label for metric in known.values()}) == len(known)
+    for wanted in known.values():
+        assert metric_info(wanted.key).higher_is_better == (wanted.quantity not in LOWER_IS_BETTER), wanted.key
 
 
 @pytest.mark.parametrize("network", INCEPTION)
 def test_other_weights_keep_the_direction_and_are_named(network):
-    items = [wanted for wanted in KNOWN.values() if wanted.network == network]
+    items = [wanted for wanted in known_metrics().values() if wanted.network == network]
     names = metric_names(items, Extractor(network, "", "0a1b2c3d" * 8, lambda _: None))
     for metric, name in names.items():
         plain, other = metric_info(metric), metric_info(name)
