@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgad.errors import InputError
 from sgad.store.inference import holm, student
+from sgad.store.provenance import read_provenance
 from sgad.store.publish import require_own
 from sgad.store.reference import require_unedited
 from sgad.store.stored import Stored, read_folder, reference_folder, rows_of
@@ -138,7 +139,33 @@ def verify(name: str, results_dir: Path | str = "results", reference: Path | Non
     if folder is None:
         raise InputError(f"results/reference has no {name}; `sgad status` lists what can be verified")
     require_unedited(folder)
-    return compare(read_folder(own_folder), read_folder(folder))
+    found = compare(read_folder(own_folder), read_folder(folder))
+    return replace(found, rows=name_threads(found.rows, thread_counts(own_folder), thread_counts(folder)))
+
+
+def thread_counts(folder: Path) -> dict[str, str]:
+    """CPU threads of each run, by the run's name: "1", or "1 + 2" of a run that was resumed with another number.
+
+    Another number of threads adds in another order, so the bits of a training depend on it.
+    """
+    counts = {}
+    for name, trace in read_provenance(folder)["runs"].items():
+        record = trace["record"]
+        sessions = [each.get("threads") for each in record.get("earlier_sessions", [])] + [record.get("threads")]
+        known = dict.fromkeys(str(threads) for threads in sessions if threads is not None)
+        counts[name] = " + ".join(known)
+    return counts
+
+
+def name_threads(rows: "pd.DataFrame", own: Mapping[str, str], reference: Mapping[str, str]) -> "pd.DataFrame":
+    """Say of each value that is not equal to the bit where the two runs had other numbers of threads."""
+    named = rows.copy()
+    for index, row in zip(rows.index, rows_of(rows), strict=True):
+        run = f"{row.dataset}/{row.model}/{row.variant}/seed{row.seed}"
+        ours, theirs = own.get(run, ""), reference.get(run, "")
+        if ours and theirs and ours != theirs and row.agreement in (Agreement.WITHIN, Agreement.DIFFERENT):
+            named.loc[index, "reason"] = f"CPU threads {ours}, the reference's {theirs}"
+    return named
 
 
 def compare(own: Stored, reference: Stored) -> Verification:

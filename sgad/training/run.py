@@ -169,6 +169,7 @@ def _train_locked(
         record.earlier_sessions = [Session.model_validate(each) for each in checkpoint.values.get("sessions", [])]
         record.sessions = len(record.earlier_sessions) + 1
         record.steps, record.seconds = checkpoint.step, round(float(checkpoint.values["seconds"]), 3)
+        _say_other_threads(record, tell)
     record.write(folder)
 
     def note_state(step: int, seconds: float) -> list[dict[str, Any]]:
@@ -196,6 +197,15 @@ def _train_locked(
         record.write(folder)
         raise
     return _finish(request, record, networks, outcome, batches.steps_per_epoch, shape)
+
+
+def _say_other_threads(record: RunRecord, tell: Callable[[str], None]) -> None:
+    before = [each.threads for each in record.earlier_sessions][-1:]
+    if before and before != [record.threads]:
+        tell(
+            f"resuming with {record.threads} CPU threads, the steps before had {before[0]}: sums are added in another order,"
+            " so the bits are not those of an uninterrupted training; run.json and `sgad verify` say so"
+        )
 
 
 def _say_nothing(_: str) -> None:

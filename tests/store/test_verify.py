@@ -1,5 +1,6 @@
 """`sgad verify`: own results against the reference, on made-up numbers and on stored ones of two processors."""
 
+import json
 import math
 import shutil
 from dataclasses import replace
@@ -51,6 +52,25 @@ def test_the_same_numbers_are_equal_to_the_bit(both: Path) -> None:
         f"reproduces the reference: {count} of {count} values within the seeds' spread, {count} equal to the bit"
     )
     assert set(found.by_dataset()) == {"digits", "mnist"}
+
+
+def test_another_number_of_threads_is_named_where_values_differ(both: Path) -> None:
+    own = both / "experiments/fake"
+    provenance = json.loads((own / "provenance.json").read_text())
+    name = sorted(provenance["runs"])[0]
+    record = provenance["runs"][name]["record"]
+    provenance["runs"][name]["record"] = {**record, "threads": 2, "earlier_sessions": [{"threads": 1}]}
+    write_json(own / "provenance.json", provenance)
+    frame = pd.read_csv(own / "metrics.csv", keep_default_na=False, dtype=str)
+    dataset, model, variant, seed = name.split("/")
+    chosen = (frame[["dataset", "model", "variant"]] == [dataset, model, variant]).all(axis=1)
+    chosen &= (frame["seed"] == seed.removeprefix("seed")) & (frame["value"] != "")
+    frame.loc[chosen, "value"] = [f"{float(value) * (1 + 1e-9)!r}" for value in frame.loc[chosen, "value"]]
+    frame.to_csv(own / "metrics.csv", index=False)
+    rows = verify("fake", both).rows
+    named = rows[rows["reason"] == "CPU threads 1 + 2, the reference's 1"]
+    assert len(named) == chosen.sum() > 0
+    assert set(named["agreement"]) == {str(Agreement.WITHIN)} and set(named["model"]) == {model}
 
 
 def test_stored_numbers_of_another_processor_are_within_the_spread() -> None:

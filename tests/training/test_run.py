@@ -165,6 +165,16 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(
     assert (record.sessions, record.data_hash, record.earlier_sessions) == (1, "prepared-anew", [])
 
 
+def test_a_resume_with_other_threads_says_so_and_records_it(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_one_pair(digits, tmp_path, monkeypatch)
+    said: list[str] = []
+    record = train_run(replace(request(digits, tmp_path), threads=2), said.append)
+    assert "resuming with 2 CPU threads, the steps before had 1" in " ".join(said)
+    assert ([session.threads for session in record.earlier_sessions], record.threads) == ([1], 2)
+
+
 def test_a_signal_after_the_checkpoint_was_decided_on_waits_for_the_next(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
