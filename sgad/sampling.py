@@ -1,7 +1,7 @@
 """The sample stage: a trained generator and a seed to samples.npz, grid.png, steps.png and, for events, sample.gif."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,17 +18,16 @@ from sgad.machine.devices import held_device, set_threads
 from sgad.machine.facts import free_memory
 from sgad.machine.files import require_writable, sha256_of, write_npz
 from sgad.machine.progress import Progress
+from sgad.models.draw import BATCH, draw_all, latents, normal
 from sgad.models.generators import Generator, can_keep_steps
 from sgad.models.registry import fold_batch_norm, load_generator
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import read_record
-from sgad.runs.seeds import stream_seed
+from sgad.runs.seeds import Streams
 from sgad.snn.batch_norm import StepBatchNorm
 
 Statistics = Literal["running", "recalibrated", "batch"]
 
-#: Images generated at once where memory allows, and always where a batch is normalised by its own statistics.
-BATCH = 250
 #: Share of the free memory that one batch may take.
 MEMORY_SHARE = 0.5
 RECALIBRATION_BATCHES = 8
@@ -55,14 +54,8 @@ class SampleRequest:
     recordings: Path | None = None
 
 
-def latents(config: RunConfig, count: int, sample_seed: int) -> Tensor:
-    """Return z of shape (count, latent_dim), the same on every machine; other than the training's and the grids'."""
-    seed = stream_seed(config.dataset, config.seed, "sample", sample_seed)
-    return torch.randn(count, config.latent_dim, generator=torch.Generator().manual_seed(seed))
-
-
 @torch.no_grad()
-def recalibrate(generator: nn.Module, config: RunConfig, device: torch.device) -> None:
+def recalibrate(generator: nn.Module, config: RunConfig) -> None:
     """Re-estimate the batch norm averages by running the generator on fresh latents.
 
     Moving averages of weights need it, and so do weights that moved fast before training ended.
@@ -74,22 +67,19 @@ def recalibrate(generator: nn.Module, config: RunConfig, device: torch.device) -
         # No momentum: torch's convention for the plain mean over all batches.
         norm.momentum = None
     generator.train()
-    seed = stream_seed(config.dataset, config.seed, "recalibration")
-    z = torch.randn(RECALIBRATION_BATCHES * BATCH, config.latent_dim, generator=torch.Generator().manual_seed(seed))
-    for _ in generate(generator, z, config, device, keep_steps=False):
+    z = normal(RECALIBRATION_BATCHES * BATCH, config.latent_dim, Streams.of(config).recalibration())
+    for _ in draw_all(generator, z, config):
         pass
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
 
 
-def prepare_generator(
-    generator: nn.Module, config: RunConfig, statistics: Statistics, device: torch.device
-) -> nn.Module:
-    """Return the generator ready to sample: with batch norm folded into the weights, unless each batch has its own."""
+def prepare_generator(generator: nn.Module, config: RunConfig, statistics: Statistics) -> nn.Module:
+    """Make a generator ready to sample: with batch norm folded into the weights, unless each batch has its own."""
     if statistics == "batch":
         return generator.train()
     if statistics == "recalibrated":
-        recalibrate(generator, config, device)
+        recalibrate(generator, config)
     return fold_batch_norm(generator.eval())
 
 
@@ -97,21 +87,6 @@ def batch_that_fits(config: RunConfig, shape: Sequence[int], device: torch.devic
     """Return how many images of `shape` (C, H, W) are generated at once: BATCH, or fewer where memory is short."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     return max(1, min(BATCH, int(MEMORY_SHARE * free / 1e6 / activations_mb(config, shape))))
-
-
-@torch.no_grad()
-def generate(
-    generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device, *, keep_steps: bool, batch: int = BATCH
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Yield batches of shown images (B, C, H, W) (events: (T, B, C, H, W)) and, if asked for, all time steps."""
-    dtype = next(generator.parameters()).dtype
-    random = torch.Generator(device).manual_seed(stream_seed(config.dataset, config.seed, "sample encoding"))
-    # A user's generator need not know these two, as long as nobody asks for them.
-    noise = (random,) if config.encoder == "rate" else ()
-    wishes = {"keep_steps": True} if keep_steps else {}
-    for start in range(0, len(z), batch):
-        made = generator(z[start : start + batch].to(device, dtype), *noise, **wishes)
-        yield made.shown, made.steps
 
 
 def sample_run(request: SampleRequest) -> Path:
@@ -132,36 +107,35 @@ def _sample(request: SampleRequest, device: torch.device) -> Path:
         raise InputError(f"{request.folder} makes images, not events; leave out --recordings")
     generator = generator.to(device)
     statistics = request.statistics or config.sampling_statistics
-    generator = prepare_generator(generator, config, statistics, device)
+    generator = prepare_generator(generator, config, statistics)
     count = request.num or config.num_samples
-    # Batch statistics and rate encoding tie an image to the others of its batch.
-    is_tied = statistics == "batch" or config.encoder == "rate"
-    batch = BATCH if is_tied else batch_that_fits(config, shape, device)
+    # Batch statistics tie an image to the others of its batch.
+    batch = BATCH if statistics == "batch" else batch_that_fits(config, shape, device)
     images: list[Bytes] = []
     steps: list[Bytes] = []
     with Progress(count, title=f"sampling {request.folder}", unit="images") as progress:
         z = latents(config, count, request.sample_seed)
-        for shown, all_steps in generate(generator, z, config, device, keep_steps=request.keep_steps, batch=batch):
-            images.append(_batch_first(to_bytes(shown, config.pixel_range)))
-            if all_steps is not None:
-                steps.append(_batch_first(to_bytes(all_steps, config.pixel_range)))
+        for made_now in draw_all(generator, z, config, keep_steps=request.keep_steps, batch=batch):
+            images.append(_batch_first(to_bytes(made_now.shown, config.pixel_range)))
+            if made_now.steps is not None:
+                steps.append(_batch_first(to_bytes(made_now.steps, config.pixel_range)))
             progress.update(len(images[-1]))
     if statistics != "batch" and can_draw():
-        _draw_steps(request.folder / "steps.png", generator, z[:STRIP_IMAGES], config, device)
+        _draw_steps(request.folder / "steps.png", generator, z[:STRIP_IMAGES], config)
     made = np.concatenate(images)
     _write(request, config, made, np.concatenate(steps) if steps else None, statistics, shape)
     return request.folder / "samples.npz"
 
 
-def _draw_steps(path: Path, generator: nn.Module, z: Tensor, config: RunConfig, device: torch.device) -> None:
+def _draw_steps(path: Path, generator: nn.Module, z: Tensor, config: RunConfig) -> None:
     """Draw what a generator of ours shows after each time step, time going right; events have their GIF."""
     is_ours = isinstance(generator, Generator) and can_keep_steps(generator)
     if not is_ours or generator.is_events or config.time_steps == 1:
         return
-    for _, steps in generate(generator, z, config, device, keep_steps=True):
+    for made in draw_all(generator, z, config, keep_steps=True):
         # A user's subclass may not keep them.
-        if steps is not None:
-            save_grid(path, steps.transpose(0, 1).flatten(0, 1), config.pixel_range, columns=config.time_steps)
+        if made.steps is not None:
+            save_grid(path, made.steps.transpose(0, 1).flatten(0, 1), config.pixel_range, columns=config.time_steps)
 
 
 def _has_failed(folder: Path) -> bool:

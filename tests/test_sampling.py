@@ -12,9 +12,10 @@ from sgad import sampling
 from sgad.config.compose import resolve
 from sgad.data.events.format import decode_events
 from sgad.errors import InputError, WriteFailure
+from sgad.models.draw import latents
 from sgad.models.registry import build_generator, initialise
 from sgad.runs.seeds import stream_seed
-from sgad.sampling import SampleRequest, latents, prepare_generator, sample_run
+from sgad.sampling import SampleRequest, prepare_generator, sample_run
 from sgad.sampling import batch_that_fits as fitting
 from sgad.training.checkpoint import save_tensors
 from sgad.training.run import TrainRequest, record_failure
@@ -92,7 +93,7 @@ def test_recalibrated_statistics_come_near_those_of_a_batch(tmp_path: Path) -> N
         generator = build_generator(config, (1, 28, 28))
         initialise(generator, torch.Generator().manual_seed(0))
         with torch.no_grad():
-            shown[statistics] = prepare_generator(generator, config, statistics, torch.device("cpu"))(z).shown
+            shown[statistics] = prepare_generator(generator, config, statistics)(z).shown
     away = {name: float((shown[name] - shown["batch"]).abs().mean()) for name in ("running", "recalibrated")}
     assert away["recalibrated"] < away["running"]
 

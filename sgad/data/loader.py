@@ -11,7 +11,7 @@ from sgad.config.cost import steps_per_epoch
 from sgad.data.held_out import Holdout, training_rows
 from sgad.data.prepared import Prepared
 from sgad.errors import InputError
-from sgad.runs.seeds import stream_seed
+from sgad.runs.seeds import Streams
 
 #: Splits up to this size are held in memory; larger ones stay on disk and are read one step ahead.
 IN_MEMORY_BYTES = 512 * 2**20
@@ -58,7 +58,7 @@ class Batches:
         self._images: NDArray[Any] = np.array(images) if images.nbytes <= IN_MEMORY_BYTES else images
         #: Hash of the prepared data.
         self.data_hash = prepared.manifest.content_hash
-        self._axes = (prepared.manifest.name, seed)
+        self._streams = Streams(prepared.manifest.name, seed)
         self._events = prepared.manifest.is_events
         self._symmetric = pixel_range == "symmetric"
         self._clipped = event_counts == "clipped"
@@ -111,12 +111,12 @@ class Batches:
         return batch
 
     def _draw_order(self, epoch: int) -> NDArray[np.int64]:
-        generator = np.random.default_rng(stream_seed(*self._axes, "order", epoch))
+        generator = np.random.default_rng(self._streams.order(epoch))
         order = generator.permutation(self._count)
         return order if self._rows is None else self._rows[order]
 
     def _flips(self, step: int, count: int) -> NDArray[np.bool_]:
-        generator = np.random.default_rng(stream_seed(*self._axes, "flip", step))
+        generator = np.random.default_rng(self._streams.flip(step))
         return generator.random(count) < 0.5
 
 

@@ -63,6 +63,7 @@ class RunRecord(BaseModel):
     config_hash: str
     data_hash: str = ""
     seeds: dict[str, int] = Field(default_factory=dict)
+    noise: str = Field("", description="device whose random numbers were drawn; empty: written before this was noted")
     caption_note: str = ""
     started: str = ""
     ended: str = ""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sgad.config.run import RunConfig
-from sgad.models.generators import Generated, can_keep_steps
+from sgad.models.draw import draw
+from sgad.models.generators import can_keep_steps
 from sgad.snn.activity import firing_rates, record_activity, window_shares
 from sgad.snn.batch_norm import StepBatchNorm, statistics_frozen
 from sgad.training.step import shown_to_critic
@@ -118,8 +119,7 @@ def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor, co
     """
     gradients = gradient_norm(generator), gradient_norm(discriminator)
     with _seen_by_training(generator), _seen_by_training(discriminator):
-        words = {"keep_steps": True} if can_keep_steps(generator) else {}
-        made: Generated = generator(z[:PROBE_IMAGES], **words)
+        made = draw(generator, z[:PROBE_IMAGES], config, keep_steps=can_keep_steps(generator))
         discriminator(shown_to_critic(made.frames, config))
     # Pixels in [-1, 1] lie twice as far apart as in [0, 1].
     unit = 2.0 if config.pixel_range == "symmetric" else 1.0

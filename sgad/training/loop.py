@@ -20,8 +20,9 @@ from sgad.data.loader import Batches
 from sgad.errors import Interrupted
 from sgad.machine.progress import Progress
 from sgad.machine.signals import StopRequest, stop_requests
+from sgad.models.draw import fixed_latents, training_latents
 from sgad.runs.lease import refuse_if_taken_over
-from sgad.runs.seeds import stream_seed
+from sgad.runs.seeds import Streams
 from sgad.training.averaging import averaged_copy, update_average
 from sgad.training.checkpoint import Origin, gather_tensors, newest_checkpoint, restore_tensors, save_checkpoint
 from sgad.training.diagnostics import PROBE_IMAGES, Health, measure_health
@@ -30,8 +31,6 @@ from sgad.training.history import Histories, Row, open_histories
 from sgad.training.objectives import critic_gap
 from sgad.training.optimisers import build_optimisers, set_learning_rates
 from sgad.training.step import UpdateResult, update_pair
-
-Draw = Callable[[str, int], torch.Generator]
 
 
 @dataclass
@@ -80,19 +79,6 @@ class Hooks:
     grid: Callable[[nn.Module, int], None]
     record: Callable[[int, float], list[dict[str, Any]]]
     tell: Callable[[str], None]
-
-
-def drawer(config: RunConfig, device: torch.device) -> Draw:
-    """Return a function that makes the random generator of one purpose at one step."""
-    # Neither model nor variant is an axis: all of them meet the same z and noise at the same step.
-    axes = (config.dataset, config.seed)
-    # A GPU draws other numbers for the same seed: z, which decides the images, comes from the CPU everywhere.
-    places = {"z": torch.device("cpu")}
-
-    def draw(purpose: str, step: int) -> torch.Generator:
-        return torch.Generator(places.get(purpose, device)).manual_seed(stream_seed(*axes, purpose, step))
-
-    return draw
 
 
 def make_networks(config: RunConfig, generator: nn.Module, discriminator: nn.Module) -> Networks:
@@ -169,14 +155,14 @@ class _Session:
         self.config, self.networks, self.folder, self.device = config, networks, folder, device
         self.batches, self.total = batches, num_steps(config, batches.num_samples)
         self.step, self.seconds = 0, 0.0
-        self.draw = drawer(config, device)
-        self.probe = fixed_latents(config, PROBE_IMAGES).to(device, getattr(torch, config.dtype))
+        self.streams, self.dtype = Streams.of(config), getattr(torch, config.dtype)
+        self.probe = fixed_latents(config, PROBE_IMAGES).to(device, self.dtype)
         self.origin = Origin(config.hash(), batches.data_hash)
         self.pairs = pairs_of(config, networks, device, tell)
         #: Whether all losses so far are finite; a tensor, because to read it is to wait for the device.
         self.is_finite = torch.tensor(True, device=device)
         #: The critic's penalty when it was last due.
-        self.penalty = torch.zeros((), device=device, dtype=getattr(torch, config.dtype))
+        self.penalty = torch.zeros((), device=device, dtype=self.dtype)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; return what there is to say about it."""
@@ -199,10 +185,11 @@ class _Session:
         config, networks, batches = self.config, self.networks, self.batches
         real = self._on_device(torch.from_numpy(batches.at(self.step)))
         count = real.shape[1] if real.ndim == 5 else real.shape[0]
-        noise = self.draw("z", self.step)
-        z = self._on_device(torch.randn(count, config.latent_dim, generator=noise, dtype=real.dtype))
+        z = self._on_device(training_latents(config, self.step, count, self.dtype))
+        # What else a pair draws, it draws where it runs: a recorded one has no other source.
+        noise = torch.Generator(self.device).manual_seed(self.streams.step(self.step))
         set_learning_rates(config, networks.optimisers(), self.step, self.total, batches.steps_per_epoch)
-        result = self.pairs(real, z, step=self.step, random=self.draw("step", self.step))
+        result = self.pairs(real, z, step=self.step, random=noise)
         self.is_finite &= result.is_finite
         if self.step % config.constraint_interval == 0:
             # A recorded pair overwrites its results.
@@ -236,9 +223,9 @@ class _Session:
 
     def _on_device(self, values: Tensor) -> Tensor:
         if self.device.type == "cuda":
-            # From pinned memory the copy runs beside what was launched before.
+            # From pinned memory the copy runs while the device works on what was launched before.
             values = values.pin_memory().to(self.device, non_blocking=True)
-        return values.to(self.device, getattr(torch, self.config.dtype))
+        return values.to(self.device, self.dtype)
 
 
 def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest) -> Outcome:
@@ -306,9 +293,3 @@ def _row(state: _Session, result: UpdateResult, health: Health, speed: float) ->
         "images_per_second": speed,
         "seconds": state.seconds,
     }
-
-
-def fixed_latents(config: RunConfig, count: int) -> Tensor:
-    """Return the z of the grids, (count, latent_dim): the same for every model, variant and step."""
-    generator = torch.Generator().manual_seed(stream_seed(config.dataset, config.seed, "grid"))
-    return torch.randn(count, config.latent_dim, generator=generator)

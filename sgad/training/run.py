@@ -24,19 +24,20 @@ from sgad.machine import facts
 from sgad.machine.devices import gpu_facts, held_device, set_threads
 from sgad.machine.faults import is_fault_of_the_machine
 from sgad.machine.files import read_json, write_text
+from sgad.models.draw import draw, fixed_latents
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.runs.finished import FOLDER as FINISHED
 from sgad.runs.finished import WEIGHTS, is_untouched, keep_finished, read_finished, restore_finished
 from sgad.runs.lease import refuse_if_taken_over, run_lock
 from sgad.runs.record import FILE_NAME as RECORD
 from sgad.runs.record import FINAL, RunRecord, Session, read_record
-from sgad.runs.seeds import stream_seed
+from sgad.runs.seeds import Streams
 from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels.dispatch import engine_name, engine_note
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
 from sgad.training.checkpoint import Origin, newest_checkpoint, restore_tensors, save_tensors
 from sgad.training.history import FILES as HISTORIES
-from sgad.training.loop import Hooks, Networks, Outcome, fixed_latents, make_networks, train
+from sgad.training.loop import Hooks, Networks, Outcome, make_networks, train
 from sgad.training.start import load_initial_weights
 
 GRID_IMAGES = 64
@@ -219,8 +220,7 @@ def new_networks(
     generator = build_generator(config, shape)
     discriminator = build_discriminator(config, shape)
     for part, module in (("generator", generator), ("discriminator", discriminator)):
-        # The variant is no axis: recipes are compared from the same start.
-        seed = stream_seed(config.dataset, config.model, config.seed, "initial", part)
+        seed = Streams.of(config).initial(part)
         initialise(module, torch.Generator().manual_seed(seed), config.weight_init)
     if config.from_checkpoint:
         load_initial_weights(config.from_checkpoint, generator, discriminator, tell)
@@ -255,19 +255,20 @@ def _new_record(request: TrainRequest, prepared: Prepared, device: torch.device,
         commit=facts.commit(),
         config_hash=config.hash(),
         data_hash=prepared.manifest.content_hash,
-        seeds=_seeds(config),
+        seeds=Streams.of(config).named(),
+        noise=_noise(device),
         caption_note=prepared.manifest.caption_note,
         started=_now(),
     )
 
 
-def _seeds(config: RunConfig) -> dict[str, int]:
-    """Return the seed of every random stream of a run: of weights and grids, and of each stream's first step or epoch."""
-    seeds = {axis: stream_seed(config.dataset, config.seed, axis, 0) for axis in ("order", "flip", "z", "step")}
-    seeds["grid"] = stream_seed(config.dataset, config.seed, "grid")
-    for part in ("generator", "discriminator"):
-        seeds[f"initial {part}"] = stream_seed(config.dataset, config.model, config.seed, "initial", part)
-    return seeds
+def _noise(device: torch.device) -> str:
+    """Say where random numbers come from: order, flips, z and weights from the CPU; the rest from where a pair runs."""
+    return (
+        "cpu"
+        if device.type == "cpu"
+        else f"cpu; augmentation, noise, penalties and z of further critic steps: {device.type}"
+    )
 
 
 def _now() -> str:
@@ -281,7 +282,7 @@ def _draw_grid(generator: torch.nn.Module, config: RunConfig, path: Path, device
     generator.train(config.sampling_statistics != "running")
     z = fixed_latents(config, GRID_IMAGES).to(device, next(generator.parameters()).dtype)
     with statistics_frozen(generator):
-        shown = generator(z).shown
+        shown = draw(generator, z, config).shown
     generator.train(was_training)
     save_grid(path, shown, config.pixel_range)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import jinja2
 import numpy as np
-import torch
 
 from sgad._version import __version__
 from sgad.catalogue.metrics import metric_info
@@ -73,7 +72,7 @@ def export_run(run: Path, out: Path) -> Change:
         raise InputError(f"{run} samples with each batch's own statistics; the zoo's models need running ones")
     before = load(run).sample(COMPARED_IMAGES)
     if config.sampling_statistics == "recalibrated":
-        recalibrate(generator, config, torch.device("cpu"))
+        recalibrate(generator, config)
         config = config.model_copy(update={"sampling_statistics": "running"})
     # Where a class of one's own lies on the exporter's machine is of no use elsewhere: its file's name is enough.
     config = config.model_copy(update={key: without_folder(getattr(config, key)) for key in CLASS_KEYS})

@@ -11,9 +11,10 @@ from sgad.config.run import RunConfig
 from sgad.config.zoo import find_weights
 from sgad.errors import InputError
 from sgad.images import Bytes, to_bytes
+from sgad.models.draw import draw_all, latents
 from sgad.models.generators import Shape, can_keep_steps
 from sgad.models.registry import load_generator
-from sgad.sampling import generate, latents, prepare_generator
+from sgad.sampling import prepare_generator
 from sgad.snn.recording import Trace, record_traces
 
 
@@ -35,8 +36,8 @@ class Pretrained:
 
     def draw(self, z: Tensor) -> Bytes:
         """Return the images of given latents (N, latent_dim); see `sample`."""
-        made = [shown for shown, _ in generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=False)]
-        batches = [to_bytes(shown, self.config.pixel_range) for shown in made]
+        made = draw_all(self.generator, z, self.config)
+        batches = [to_bytes(each.shown, self.config.pixel_range) for each in made]
         return np.concatenate(batches, axis=1 if self.shape[0] == 2 else 0)
 
     def watch(self, z: Tensor) -> tuple[Bytes, dict[str, Trace]]:
@@ -53,9 +54,9 @@ class Pretrained:
             )
         shown, parts = [], []
         with record_traces(self.generator) as traces:
-            for _, steps in generate(self.generator, z, self.config, torch.device("cpu"), keep_steps=True):
-                assert steps is not None
-                shown.append(to_bytes(steps, self.config.pixel_range))
+            for made in draw_all(self.generator, z, self.config, keep_steps=True):
+                assert made.steps is not None
+                shown.append(to_bytes(made.steps, self.config.pixel_range))
                 # A pass overwrites the traces of the one before.
                 parts.append(dict(traces))
         return np.concatenate(shown, axis=1), {name: _joined([part[name] for part in parts]) for name in traces}
@@ -77,6 +78,4 @@ def load(name_or_path: Path | str) -> Pretrained:
         If there is no whole generator, or the class of a user's own that it names is not found.
     """
     generator, config, shape = load_generator(find_weights(name_or_path))
-    return Pretrained(
-        prepare_generator(generator, config, config.sampling_statistics, torch.device("cpu")), config, shape
-    )
+    return Pretrained(prepare_generator(generator, config, config.sampling_statistics), config, shape)

@@ -8,7 +8,7 @@ from sgad.config.run import RunConfig
 from sgad.models.registry import build_discriminator, build_generator, initialise
 from sgad.training.averaging import update_average
 from sgad.training.graphs import WARM_UP, GraphedPairs, may_be_recorded, record_graph
-from sgad.training.loop import Networks, drawer, make_networks, pairs_of, plain_pairs
+from sgad.training.loop import Networks, make_networks, pairs_of, plain_pairs
 from sgad.training.optimisers import set_learning_rates
 
 SHAPES = {"mnist": (1, 28, 28), "nmnist": (2, 28, 28), "cifar10": (3, 32, 32)}
@@ -121,13 +121,6 @@ def test_a_recording_that_finds_no_memory_says_what_would_leave_it_room():
     train(config, networks := networks_of(config), graphed(config, networks, full, told), steps=WARM_UP + 2)
     assert "out of memory" in told[0]
     assert told[0].endswith("a smaller batch_size, memory: low or fewer trainings on the device would leave it room")
-
-
-def test_z_is_drawn_by_the_same_generator_on_every_device():
-    config = config_of(model="sgad")
-    on_cpu, on_gpu = (drawer(config, torch.device(device))("z", 3) for device in ("cpu", "cuda"))
-    assert on_gpu.device.type == "cpu"
-    assert on_cpu.initial_seed() == on_gpu.initial_seed()
 
 
 def test_a_recording_broken_off_in_the_middle_leaves_no_statistics_behind():

@@ -15,11 +15,12 @@ import torch
 import sgad
 from sgad.config.compose import resolve
 from sgad.errors import InputError
+from sgad.models.draw import draw_all
 from sgad.models.registry import build_generator, initialise, load_generator
 from sgad.models.storage import BITS, pack, unpack
 from sgad.runs.record import RunRecord, read_record
 from sgad.runs.seeds import stream_seed
-from sgad.sampling import SampleRequest, generate, sample_run
+from sgad.sampling import SampleRequest, sample_run
 from sgad.snn.activity import firing_rates, record_activity
 from sgad.snn.batch_norm import StepBatchNorm
 from sgad.training.checkpoint import save_tensors
@@ -151,7 +152,7 @@ def test_more_latents_than_a_batch_can_be_watched(tmp_path: Path, monkeypatch: p
     pretrained = sgad.load(run_folder(tmp_path))
     z = pretrained.latents(3)
     steps, traces = pretrained.watch(z)
-    monkeypatch.setattr("sgad.zoo.pretrained.generate", partial(generate, batch=2))
+    monkeypatch.setattr("sgad.zoo.pretrained.draw_all", partial(draw_all, batch=2))
     again, parts = pretrained.watch(z)
     assert np.abs(again.astype(int) - steps).max() <= 1
     assert again.shape == steps.shape

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from sgad.measures.images import ImageSet as StoredImages
 from sgad.measures.readers import open_split
+from sgad.models.draw import draw, draw_all, latents
 from sgad.models.generators import Generated, can_keep_steps
 from sgad.models.registry import load_discriminator, load_generator
-from sgad.sampling import BATCH, Statistics, latents, prepare_generator
-from sgad.training.step import generate
+from sgad.runs.seeds import Streams
+from sgad.sampling import Statistics, prepare_generator
 
 Floats = NDArray[np.float32]
 
@@ -57,7 +58,7 @@ class Subject:
         #: As trained, batch norm apart from the weights; `generator` is ready to sample.
         self.trained = trained.to(self.device, self.dtype)
         statistics = statistics or self.config.sampling_statistics
-        self.generator = prepare_generator(self.trained, self.config, statistics, self.device)
+        self.generator = prepare_generator(self.trained, self.config, statistics)
 
     @property
     def is_events(self) -> bool:
@@ -75,23 +76,20 @@ class Subject:
         return latents(self.config, self.num, 0).to(self.device, self.dtype)
 
     @torch.no_grad()
-    def run_generator(self, z: Tensor, *, keep_steps: bool = False) -> Generated:
-        """Run the generator on one batch of latents."""
-        random = torch.Generator(self.device).manual_seed(0)
-        if not (keep_steps and can_keep_steps(self.generator)):
-            return generate(self.generator, z, self.config, random)
-        noise = (random,) if self.config.encoder == "rate" else ()
-        made: Generated = self.generator(z, *noise, keep_steps=True)
-        return made
+    def run_generator(self, z: Tensor) -> Generated:
+        """Run the generator once, on a batch of latents and with the noise that the run's samples begin with."""
+        random = torch.Generator().manual_seed(Streams.of(self.config).sample_encoding())
+        return draw(self.generator, z, self.config, random)
 
     def images_of(self, z: Tensor) -> Floats:
-        """Return the images (N, C, H, W) that a person is shown for latents (N, latent_dim)."""
-        return np.concatenate([_shown(self._unit(self.run_generator(part).shown)) for part in z.split(BATCH)])
+        """Images (N, C, H, W) that a person is shown for latents (N, latent_dim)."""
+        return np.concatenate([_shown(self._unit(made.shown)) for made in draw_all(self.generator, z, self.config)])
 
     @cached_property
     def made(self) -> Made:
-        """What the generator makes of the latents."""
-        parts = [self._part(self.run_generator(z, keep_steps=True)) for z in self.z.split(BATCH)]
+        """What the generator makes of the latents: the images of samples.npz, before they are rounded to bytes."""
+        keeps = can_keep_steps(self.generator)
+        parts = [self._part(made) for made in draw_all(self.generator, self.z, self.config, keep_steps=keeps)]
         critic, steps, shown = (
             np.concatenate([getattr(part, name) for part in parts], axis=axis)
             for name, axis in (("critic", 1), ("steps", 1), ("shown", 0))
