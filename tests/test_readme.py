@@ -13,7 +13,8 @@ import click
 import pytest
 
 from sgad.cli import cli
-from sgad.reporting.readme import fill_readme
+from sgad.reporting.readme import fill_readme, reference_tables
+from sgad.store.reference import reference_names
 
 #: Shell words that set the scene and are not ours to test.
 SCENERY = {"cd", "git", "source", "python3", "pip", "export"}
@@ -76,6 +77,14 @@ def test_the_promised_commands_are_there(readme: str) -> None:
 def test_its_results_are_the_stored_ones(readme: str, repository: Path) -> None:
     assert fill_readme(readme, repository / "results") == readme, "run `make readme`"
     assert "| SGAD | 4 |" in readme
+
+
+def test_the_markdown_tables_of_the_reference_follow_from_its_numbers(repository: Path, tmp_path: Path) -> None:
+    for name in reference_names(repository / "results"):
+        made = {path.name: path for path in reference_tables(name, repository / "results", tmp_path / name)}
+        kept = sorted((repository / "results/reference" / name / "tables").glob("*.md"))
+        assert {path.name for path in kept} == {file for file in made if file.endswith(".md")}, "run `make readme`"
+        assert [path for path in kept if path.read_bytes() != made[path.name].read_bytes()] == [], "run `make readme`"
 
 
 def test_its_python_runs(readme: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,19 +1,25 @@
 """The results in README.md: tables of stored experiments between two markers, so that no number there is typed by hand.
 
-`make readme` writes them; a test fails while README.md says anything else than the stored results do.
+`make readme` writes them, and the reference's Markdown tables; a
+test fails while README.md says anything else than the stored results do.
 """
 
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sgad.config.experiment import load_experiment
 from sgad.display.captions import data_caption, sentences, set_aside_caption
 from sgad.display.formats import Cell, Column, Table, to_markdown
 from sgad.errors import InputError
 from sgad.machine.files import write_text
 from sgad.reporting.tables.results import MEANS, OTHER_PROTOCOL, comparability, results_tables
+from sgad.reporting.tables.save import save_tables
+from sgad.store.publish import keep_tables
+from sgad.store.reference import reference_names
 from sgad.store.stored import METRICS, REFERENCE, Stored, read_folder
 from sgad.store.summary import summarise
 
@@ -93,6 +99,20 @@ def _select(row: Sequence[Cell], kept: Sequence[int]) -> list[Cell]:
     return [row[index] for index in kept]
 
 
+def reference_tables(name: str, results_dir: Path | str, out: Path) -> list[Path]:
+    """Make the tables of a reference experiment in `out`; return the files written."""
+    stored = read_folder(Path(results_dir) / REFERENCE / name, out)
+    return save_tables(stored, load_experiment(name).tables)
+
+
+def main(readme: Path) -> None:
+    """Fill README.md, and write the Markdown tables of the reference again."""
+    results = readme.parent / "results"
+    for name in reference_names(results):
+        with tempfile.TemporaryDirectory() as folder:
+            keep_tables(reference_tables(name, results, Path(folder)), results / REFERENCE / name)
+    write_text(readme, fill_readme(readme.read_text(encoding="utf-8"), results))
+
+
 if __name__ == "__main__":
-    readme = Path(sys.argv[1] if len(sys.argv) > 1 else "README.md")
-    write_text(readme, fill_readme(readme.read_text(encoding="utf-8"), readme.parent / "results"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "README.md"))

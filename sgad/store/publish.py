@@ -5,11 +5,11 @@ What follows from stored numbers (figures, LaTeX, the page) is left behind; pict
 
 import gzip
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sgad.errors import InputError
-from sgad.machine.files import atomic_write, read_json, write_json
+from sgad.machine.files import atomic_write, read_json, write_json, write_text
 from sgad.store.pictures import spread
 from sgad.store.provenance import FILE_NAME, collected_hashes, read_provenance, read_rows
 from sgad.store.stored import HISTORIES_PACKED, METRICS, REFERENCE, experiment_folder
@@ -134,6 +134,20 @@ def _fill(folder: Path, target: Path, remarks: dict[str, str]) -> None:
             f"{large[0].relative_to(target)} has {large[0].stat().st_size:,} bytes, more than the {LARGEST_FILE:,} that a file of"
             " the reference may have; split the experiment"
         )
+
+
+def keep_tables(made: Iterable[Path], folder: Path) -> list[Path]:
+    """Copy Markdown tables that were made again to a reference experiment; remove those that it no longer has.
+
+    They follow from the stored numbers and are kept for readers on the web alone, so that they have no hash.
+    """
+    kept = {folder / "tables" / path.name: path for path in made if path.suffix == ".md"}
+    for path in sorted((folder / "tables").glob("*.md")):
+        if path not in kept:
+            path.unlink()
+    for target, path in kept.items():
+        write_text(target, path.read_text(encoding="utf-8"))
+    return list(kept)
 
 
 def _pack(source: Path, target: Path) -> None:
