@@ -79,7 +79,11 @@ def _everything(room: str, group: str, files: str) -> Iterator[tuple[str, Any]]:
         yield from ((module.__name__, item) for item in vars(module).values())
     for point in importlib.metadata.entry_points(group=group):
         source = f"entry point {point.name} of {group}"
-        yield from ((source, item) for item in _members(_loaded(point.load, source)))
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise InputError(f"{source} ({point.value}) cannot be imported: {error}") from error
+        yield from ((source, item) for item in _members(loaded))
     for name in filter(None, files.split(os.pathsep)):
         yield from ((name, item) for item in _members(plugin_module(Path(name))))
 
@@ -91,7 +95,7 @@ def _members(item: Any) -> Iterable[Any]:
 
 
 def plugin_module(path: Path) -> ModuleType:
-    """The module of a user's file, imported once a process.
+    """The module of a user's file.
 
     Raises
     ------
@@ -100,7 +104,19 @@ def plugin_module(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; correct ${VARIABLE}")
-    name = f"sgad_plugin_{path.stem}_{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:8]}"
+    return import_file(path)
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a Python file once a process, under a name made of its path and content.
+
+    Raises
+    ------
+    InputError
+        If it cannot be imported, with the error.
+    """
+    digest = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()[:12]
+    name = f"sgad_user_{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -110,15 +126,8 @@ def plugin_module(path: Path) -> ModuleType:
     # Known before it runs: classes of the file look for their module there.
     sys.modules[name] = module
     try:
-        _loaded(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
-    except InputError:
+        spec.loader.exec_module(module)
+    except Exception as error:
         del sys.modules[name]
-        raise
+        raise InputError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
-
-
-def _loaded(load: Any, source: str) -> Any:
-    try:
-        return load()
-    except Exception as error:  # a user's code may raise anything
-        raise InputError(f"{source} cannot be imported: {type(error).__name__}: {error}; correct it") from error

@@ -9,10 +9,8 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from sgad.errors import InputError
@@ -110,29 +108,3 @@ def identity(value: str, folders: list[Path]) -> str:
     except InputError:
         return name
     return f"{name}@{hashlib.sha256(content).hexdigest()[:16]}"
-
-
-def import_file(path: Path) -> ModuleType:
-    """Import a Python file once a process, under a name made of its path and content.
-
-    Raises
-    ------
-    InputError
-        If it cannot be imported, with the error.
-    """
-    content = path.read_bytes()
-    digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()[:12]
-    name = f"sgad_user_{path.stem}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise InputError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    return module

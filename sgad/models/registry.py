@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sgad.catalogue.discovery import import_file
 from sgad.config.paths import config_folders
 from sgad.config.plugins import (
     MODELS,
     REGISTERED,
     class_file,
-    import_file,
     installed,
     is_in_file,
     load_installed,
