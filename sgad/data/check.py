@@ -41,7 +41,7 @@ class Finding:
 
 
 def finding_of(level: Literal["odd", "missing", "wrong"], error: Exception | str) -> Finding:
-    """A sentence as a finding: what stands after its first semicolon is the remedy."""
+    """A sentence as a finding: what comes after its first semicolon is the remedy."""
     problem, _, way = str(error).partition("; ")
     return Finding(level, problem, way)
 

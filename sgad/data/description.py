@@ -34,7 +34,7 @@ Split = Literal["train", "valid", "test"]
 Counts = dict[Split, Annotated[int, Field(ge=1)]]
 Md5 = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
-#: The (C, H, W) for which networks exist, and what they are called.
+#: The (C, H, W) for which networks exist, and their names.
 FAMILIES: dict[Shape, str] = {
     (1, 28, 28): "28x28 grey",
     (2, 28, 28): "28x28 events",
@@ -221,7 +221,7 @@ def require_family(shape: Shape) -> str:
 
 
 def load_description(name_or_path: str | Path) -> DatasetConfig:
-    """Return a data set's description, by its name in configs/datasets/ or by the path of its YAML file.
+    """A data set's description, by its name in configs/datasets/ or by the path of its YAML file.
 
     Places in a file given by its path may be relative to that file.
 
@@ -237,10 +237,10 @@ def load_description(name_or_path: str | Path) -> DatasetConfig:
     content.setdefault("name", path.stem)
     description = validated(DatasetConfig, content, str(path))
     if description.name != path.stem:
-        raise InputError(f"{path}: name is {description.name!r} but the file is called {path.name}; make them equal")
+        raise InputError(f"{path}: name is {description.name!r} but the file is named {path.name}; make them equal")
     if is_path:
-        beside = tuple(str(path.resolve().parent / place) for place in description.places)
-        description = description.model_copy(update={"places": tuple(dict.fromkeys(description.places + beside))})
+        nearby = tuple(str(path.resolve().parent / place) for place in description.places)
+        description = description.model_copy(update={"places": tuple(dict.fromkeys(description.places + nearby))})
     return description
 
 

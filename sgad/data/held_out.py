@@ -18,7 +18,7 @@ HELD_OUT, SHARE = 5000, 10
 
 
 def num_held_out(count: int) -> int:
-    """Return how many of `count` training images are held out."""
+    """How many of `count` training images are held out."""
     return min(HELD_OUT, count // SHARE)
 
 
@@ -33,7 +33,7 @@ def held_out_rows(images: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def training_rows(prepared: Prepared, holdout: Holdout) -> NDArray[np.int64] | None:
-    """Return the rows of the training split that a training sees, sorted; None for all of them."""
+    """The rows of the training split that a training sees, sorted; None for all of them."""
     if holdout == "none" or "valid" in prepared.splits:
         return None
     images = prepared.train.images
@@ -41,6 +41,6 @@ def training_rows(prepared: Prepared, holdout: Holdout) -> NDArray[np.int64] | N
 
 
 def num_training(prepared: Prepared, holdout: Holdout) -> int:
-    """Return how many images a training sees."""
+    """How many images a training sees."""
     count = len(prepared.train)
     return count if holdout == "none" or "valid" in prepared.splits else count - num_held_out(count)

@@ -82,12 +82,12 @@ class Batches:
         return steps_per_epoch(self._count, self._batch_size, drop_last=self._drop_last)
 
     def indices(self, step: int) -> NDArray[np.int64]:
-        """Return which rows of the training split the batch of a global step holds."""
+        """Rows of the training split that the batch of a global step holds."""
         epoch, within = divmod(step, self.steps_per_epoch)
         return self._order(epoch)[within * self._batch_size : (within + 1) * self._batch_size]
 
     def at(self, step: int) -> NDArray[np.float32]:
-        """Return a global step's batch: images (B, C, H, W) in the pixel range; counts (T, B, C, H, W)."""
+        """A global step's batch: images (B, C, H, W) in the pixel range; counts (T, B, C, H, W)."""
         if self._ahead is None:
             return self._batch(step)
         return self._ahead.get(step, self._batch)

@@ -1,4 +1,4 @@
-"""Where raw data may lie, and the first place that has it."""
+"""Where raw data may be, and the first place that has it."""
 
 import os
 import tempfile
@@ -27,7 +27,7 @@ def default_dirs() -> list[Path]:
 
 
 def search_dirs(given: Sequence[Path | str] = (), *, may_be_made: bool = False) -> list[Path]:
-    """Return the folders to search: those given with --from and no others, or else the default ones.
+    """The folders to search: those given with --from and no others, or else the default ones.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def search_dirs(given: Sequence[Path | str] = (), *, may_be_made: bool = False) 
 
 
 def candidates(description: DatasetConfig, dirs: Sequence[Path]) -> list[Path]:
-    """Return the folders and archives that may hold the data, most specific first, each once."""
+    """The folders and archives that may hold the data, most specific first, each once."""
     general = {folder.resolve() for folder in default_dirs()}
     greedy = description.source in _GREEDY
     found: list[Path] = []
@@ -59,7 +59,7 @@ def candidates(description: DatasetConfig, dirs: Sequence[Path]) -> list[Path]:
 
 
 def locate(description: DatasetConfig, dirs: Sequence[Path], *, download: bool = False) -> RawData:
-    """Return the raw data at the first place that has it.
+    """The raw data at the first place that has it.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def locate(description: DatasetConfig, dirs: Sequence[Path], *, download: bool =
 
 
 def download_dir(dirs: Sequence[Path]) -> Path:
-    """Return where downloads go: the first folder searched."""
+    """Where downloads go: the first folder searched."""
     first = dirs[0] if dirs else Path("data/raw")
     if first.is_file():
         raise InputError(f"--from {first} is a file, so that downloads have no folder; give a folder")
@@ -95,11 +95,11 @@ def download_dir(dirs: Sequence[Path]) -> Path:
 
 
 def scratch_name(target: Path) -> Path:
-    """Make and return a temporary folder beside `target`, so that moving it there is one rename."""
+    """Make a temporary folder next to `target`, so that moving it there is one rename."""
     return Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))
 
 
 def scratch_folders(target: Path) -> list[Path]:
-    """Return the temporary folders of `target` that are there, those of a killed process included."""
+    """The temporary folders of `target` that are there, those of a killed process included."""
     # Names may hold hyphens, what mkdtemp draws does not: .digits-small-x1y2.tmp belongs to digits-small, not to digits.
     return sorted(path for path in target.parent.glob(".*-*.tmp") if path.name.rpartition("-")[0] == f".{target.name}")

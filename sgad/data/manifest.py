@@ -1,4 +1,4 @@
-"""The record beside prepared data: what it is, where it came from, and what every number on it must say."""
+"""The record next to prepared data: what it is, where it came from, and what every number on it must say."""
 
 from pathlib import Path
 from typing import Literal

@@ -78,7 +78,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image as it is to be seen: cameras store pixels as the sensor lies, and in a tag (EXIF) how to turn them."""
+    """The image as it is to be seen: cameras store pixels in the order of the sensor, and in a tag (EXIF) how to turn them."""
     return ImageOps.exif_transpose(image) if _orientation(image) in _TURNED else image
 
 
@@ -138,7 +138,7 @@ def fit_image(image: Image.Image, label: str, description: DatasetConfig) -> Ima
     if description.shape is not None and planes.shape != description.shape:
         raise InputError(
             f"{label} is {'x'.join(map(str, planes.shape))} (channels x height x width), the description says"
-            f" {'x'.join(map(str, description.shape))}; add `resize: {description.shape[1]}` or mend it"
+            f" {'x'.join(map(str, description.shape))}; add `resize: {description.shape[1]}` or change `shape`"
         )
     return planes
 

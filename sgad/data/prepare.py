@@ -107,7 +107,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _current(description: DatasetConfig, dirs: list[Path], out: Path) -> Manifest | None:
-    """Return the manifest of what is there, if it is whole and its description and files are the same."""
+    """The manifest of what is there, if it is whole and its description and files are the same."""
     try:
         manifest = read_manifest(out)
         load_prepared(out)
@@ -145,7 +145,7 @@ def _check_counts(data: RawData, description: DatasetConfig) -> None:
 
 @contextlib.contextmanager
 def _scratch(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `out`; whatever happens, it is gone afterwards."""
+    """Yield a temporary folder next to `out`; whatever happens, it is gone afterwards."""
     # What a killed process left; nobody else can be using it, the lock is ours.
     for stale in scratch_folders(out):
         shutil.rmtree(stale, ignore_errors=True)

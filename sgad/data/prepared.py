@@ -1,4 +1,4 @@
-"""The prepared form of a data set: memory-mapped arrays beside a manifest."""
+"""The prepared form of a data set: memory-mapped arrays next to a manifest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ class Prepared:
     splits: dict[str, PreparedSplit]
 
     def split(self, name: str) -> PreparedSplit:
-        """Return a split by its name."""
+        """A split by its name."""
         if name not in self.splits:
             raise InputError(f"{self.folder} has no split {name!r}; it has {', '.join(self.splits)}")
         return self.splits[name]
@@ -52,12 +52,12 @@ class Prepared:
 
 
 def images_file(split: str) -> str:
-    """Return the name of a split's images in a prepared folder."""
+    """The name of a split's images in a prepared folder."""
     return f"{split}.images.npy"
 
 
 def labels_file(split: str) -> str:
-    """Return the name of a split's labels in a prepared folder."""
+    """The name of a split's labels in a prepared folder."""
     return f"{split}.labels.npy"
 
 

@@ -21,7 +21,7 @@ _FRAME_MS = 250
 
 @dataclass(frozen=True)
 class Shown:
-    """Where the picture is, and what stands below it."""
+    """Where the picture is, and the lines below it."""
 
     path: Path
     lines: tuple[str, ...]

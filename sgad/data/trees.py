@@ -65,7 +65,7 @@ class Tree:
         return self.root / name if self.root.is_dir() else io.BytesIO(self.read(name))
 
     def label(self, name: str) -> str:
-        """Return how messages call a file of the tree."""
+        """How messages call a file of the tree."""
         return member_label(self.root, name)
 
 
@@ -75,13 +75,14 @@ def member_label(root: Path, name: str) -> str:
 
 
 def read_member(root: Path, name: str) -> bytes:
-    """Return the content of one file below a folder or inside an archive."""
+    """The content of one file below a folder or inside an archive."""
     try:
         if root.is_dir():
             return (root / name).read_bytes()
         if is_tar(root):
             return _tar_members(root, root.stat().st_mtime_ns)[name]
-        return _zip_handle(root, root.stat().st_mtime_ns, os.getpid()).read(name)
+        archive, stored = _zip_handle(root, root.stat().st_mtime_ns, os.getpid())
+        return archive.read(stored[name])
     except OSError as error:
         raise unreadable(member_label(root, name), error) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -104,7 +105,7 @@ def _listing(root: Path) -> Iterator[tuple[str, int]]:
     elif is_tar(root):
         yield from ((name, len(content)) for name, content in _tar_members(root, root.stat().st_mtime_ns).items())
     else:
-        yield from ((item.filename, item.file_size) for item in check_zip(root))
+        yield from ((_with_slashes(item.filename), item.file_size) for item in check_zip(root))
 
 
 def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int]]:
@@ -131,7 +132,7 @@ def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iter
 
 
 def check_zip(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the files of a zip archive, sorted by name, after refusing what could do harm.
+    """The files of a zip archive, sorted by name, after refusing what could do harm.
 
     Raises
     ------
@@ -141,7 +142,7 @@ def check_zip(path: Path) -> list[zipfile.ZipInfo]:
     refuse_stand_in(path, read_start(path))
     try:
         with zipfile.ZipFile(path) as archive:
-            items = [item for item in archive.infolist() if not item.is_dir()]
+            items = [item for item in archive.infolist() if not item.filename.endswith(("/", "\\"))]
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise InputError(f"{path} is not a whole zip archive ({error}); fetch it again") from error
     except OSError as error:
@@ -171,20 +172,25 @@ def _refuse_unsafe(path: Path, item: zipfile.ZipInfo) -> None:
 
 
 def is_unsafe_name(name: str) -> bool:
-    """Return whether a name in an archive is absolute or leads out of it."""
-    return name.startswith(("/", "\\")) or "\\" in name or ":" in name[:2] or ".." in PurePosixPath(name).parts
+    """Whether a name in an archive is absolute or leads out of it."""
+    plain = _with_slashes(name)
+    return plain.startswith("/") or ":" in plain[:2] or ".." in PurePosixPath(plain).parts
 
 
 @lru_cache(maxsize=8)
-def _zip_handle(path: Path, changed: int, process: int) -> zipfile.ZipFile:
+def _zip_handle(path: Path, changed: int, process: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
     # `changed` and `process` are in the key: a rewritten file or a forked worker needs its own handle.
-    check_zip(path)
-    return zipfile.ZipFile(path)
+    return zipfile.ZipFile(path), {_with_slashes(item.filename): item for item in check_zip(path)}
+
+
+def _with_slashes(name: str) -> str:
+    r"""A name as the format wants it: some programs of Windows pack `class\0.png`."""
+    return name.replace("\\", "/")
 
 
 @lru_cache(maxsize=1)
 def _tar_members(path: Path, changed: int) -> dict[str, bytes]:
-    """Return the files of a tar archive, in one pass: seeking in a compressed stream starts over."""
+    """The files of a tar archive, in one pass: seeking in a compressed stream starts over."""
     refuse_stand_in(path, read_start(path))
     members: dict[str, bytes] = {}
     left = _MAX_TAR
@@ -209,7 +215,7 @@ def _tar_members(path: Path, changed: int) -> dict[str, bytes]:
 
 
 def gunzip(content: bytes, label: str, limit: int = 2**30) -> bytes:
-    """Return what is inside gzip content, at most `limit` bytes."""
+    """What is inside gzip content, at most `limit` bytes."""
     try:
         inflater = zlib.decompressobj(wbits=31)
         out = inflater.decompress(content, limit)
@@ -223,12 +229,12 @@ def gunzip(content: bytes, label: str, limit: int = 2**30) -> bytes:
 
 
 def md5_of(path: Path) -> str:
-    """Return the hexadecimal MD5 of a file, as the official pages list it."""
+    """The hexadecimal MD5 of a file, as the official pages list it."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def listing_hash(sizes: dict[str, int]) -> str:
-    """Return a SHA-256 over names and sizes."""
+    """A SHA-256 over names and sizes."""
     lines = "".join(f"{name}\0{size}\n" for name, size in sorted(sizes.items()))
     return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()

@@ -27,7 +27,7 @@ def to_uint8(values: NDArray[Any], value_range: ValueRange | None, name: str = "
     Raises
     ------
     InputError
-        If floats come without a range, lie outside of it, or are not finite; if integers are not 0..255.
+        If floats come without a range, are outside of it, or are not finite; if integers are not 0..255.
     """
     if values.dtype == np.uint8:
         return values
@@ -76,7 +76,7 @@ def scaled_to_bytes(values: NDArray[Any], value_range: ValueRange | None, label:
     Raises
     ------
     InputError
-        If values lie outside of the range; the sentence says which range would fit.
+        If values are outside of the range; the sentence says which range would fit.
     """
     if values.dtype.kind not in "uifb":
         raise InputError(f"{label} holds {values.dtype} values; save uint8 (0 to 255) or floating point (0 to 1)")

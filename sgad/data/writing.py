@@ -155,7 +155,7 @@ def _write_manifest(data: RawData, description: DatasetConfig, scratch: Path, sh
 
 
 def class_counts(data: RawData, classes: tuple[str, ...] | None) -> dict[str, tuple[int, ...]] | None:
-    """Return the samples of each class by split, or None without labels."""
+    """The samples of each class by split, or None without labels."""
     labels = {name: split.labels for name, split in data.splits.items() if split.labels is not None}
     if not labels:
         return None

@@ -1,7 +1,7 @@
 """The 5-byte event format of N-MNIST, read and written without a loop.
 
 An event is x (8 bits), y (8), polarity (1, ON = 1) and time in microseconds (23), big-endian. y = 240 marks
-an overflow of the clock: this and all later events lie 2^13 us later (as tonic reads it).
+an overflow of the clock: this and all later events are 2^13 us later (as tonic reads it).
 """
 
 from typing import NamedTuple
@@ -34,7 +34,7 @@ def decode_events(content: bytes, label: str, sensor: int = SENSOR) -> Events:
     Raises
     ------
     InputError
-        If the file is empty or cut off, or events lie outside the sensor or back in time.
+        If the file is empty or cut off, or events are outside the sensor or back in time.
     """
     if not content or len(content) % EVENT_BYTES:
         what = "is empty" if not content else f"has {len(content) % EVENT_BYTES} bytes after its last whole event"
@@ -70,7 +70,7 @@ def _check(events: Events, label: str, sensor: int) -> None:
 
 
 def encode_events(events: Events) -> bytes:
-    """Return the content of a file that `decode_events` reads back exactly.
+    """The content of a file that `decode_events` reads back exactly.
 
     Raises
     ------

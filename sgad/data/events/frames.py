@@ -59,7 +59,7 @@ def bin_events(events: Events, time_bins: int, sensor: int = SENSOR) -> Frames:
 
 
 def interpolation(old: int, new: int) -> NDArray[np.float32]:
-    """Return the (new, old) matrix of linear interpolation with aligned corners."""
+    """The (new, old) matrix of linear interpolation with aligned corners."""
     position = np.linspace(0, old - 1, new)
     left = np.minimum(position.astype(np.int64), old - 2)
     share = position - left

@@ -3,7 +3,7 @@
 An image is moved along N-MNIST's three saccades, blurred by a lens, and each pixel reports when its log
 intensity has changed by its threshold. The threshold was tuned so that MNIST gives N-MNIST's published number
 of events (about 4,170): this agreement is no evidence. There is neither a refractory period nor the flicker of a
-monitor, and samples differ less than real ones. Whatever is made here is called simulated.
+monitor, and samples differ less than real ones. Whatever is made here is marked as simulated.
 """
 
 import zipfile
@@ -40,7 +40,7 @@ _jit = jit()
 
 
 def saccade_path() -> NDArray[np.float64]:
-    """Return the image's corner (x, y) on the sensor at each millisecond, (316, 2): eased, on a triangle."""
+    """The image's corner (x, y) on the sensor at each millisecond, (316, 2): eased, on a triangle."""
     share = np.arange(1, LEG_MS + 1) / LEG_MS
     eased = (3 - 2 * share) * share**2
     points = [np.array([_START])]
@@ -120,7 +120,7 @@ def _box(image: Images) -> NDArray[np.int64]:
 
 
 def simulate_recording(image: Images, seed: int) -> Events:
-    """Return the events of one image, uint8 (28, 28); the same seed gives the same events."""
+    """The events of one image, uint8 (28, 28); the same seed gives the same events."""
     generator = np.random.default_rng(seed)
     pixels = (SENSOR, SENSOR)
     threshold = THRESHOLD * np.maximum(1 + MISMATCH * generator.standard_normal(pixels), 0.5)
@@ -134,7 +134,7 @@ def simulate_recording(image: Images, seed: int) -> Events:
 
 
 def recording_seed(name: str, split: str, index: int) -> int:
-    """Return the seed of one sample of a data set."""
+    """The seed of one sample of a data set."""
     return stream_seed("simulated recording", name, split, index)
 
 

@@ -60,7 +60,7 @@ def array_split(
     labels: Labels | None,
     fit: Callable[[NDArray[Any]], NDArray[Any]] = lambda block: block,
 ) -> RawSplit:
-    """Return a split over an array in memory; `fit` preprocesses one block."""
+    """A split over an array in memory; `fit` preprocesses one block."""
 
     def blocks() -> Iterator[NDArray[Any]]:
         for start in range(0, len(array), BLOCK):
@@ -70,7 +70,7 @@ def array_split(
 
 
 def cut_off_test(count: int, labels: Labels | None, description: DatasetConfig, label: str) -> dict[str, Labels]:
-    """Return the indices of a train and a test split, drawn once and for all, equal shares of each class."""
+    """The indices of a train and a test split, drawn once and for all, equal shares of each class."""
     size = DEFAULT_TEST_SHARE if description.test_size is None else description.test_size
     number = round(size * count) if size < 1 else int(size)
     if not 0 < number < count:
@@ -91,7 +91,7 @@ def cut_off_test(count: int, labels: Labels | None, description: DatasetConfig, 
 
 
 def limited(data: RawData, description: DatasetConfig) -> RawData:
-    """Return the data cut to the description's `max_samples`, if it has any."""
+    """The data cut to the description's `max_samples`, if it has any."""
     if description.max_samples is None:
         return data
     limits: Mapping[Any, int] = description.max_samples

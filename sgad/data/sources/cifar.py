@@ -156,7 +156,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 def safe_unpickle(content: bytes, label: str) -> Any:
-    """Return a pickle's plain data without ever running code from it.
+    """A pickle's plain data without ever running code from it.
 
     Raises
     ------

@@ -15,7 +15,7 @@ _FULL = 16.0
 
 
 def read_digits(description: DatasetConfig) -> RawData:
-    """Return the digits, enlarged in floating point (0 to 16 becomes 0 to 255) and rounded once."""
+    """The digits, enlarged in floating point (0 to 16 becomes 0 to 255) and rounded once."""
     import sklearn.datasets  # its import takes a second, and only this source needs it
 
     bunch = sklearn.datasets.load_digits()

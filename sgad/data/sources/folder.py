@@ -12,7 +12,7 @@ from PIL import Image
 from sgad.data.description import DatasetConfig, resize_advice
 from sgad.data.pixels import Images, decode_image, fit_image, is_image_name
 from sgad.data.sources.base import Labels, RawData, RawSplit, cut_off_test, shortened
-from sgad.data.trees import Tree, member_label, read_member
+from sgad.data.trees import Tree, hidden_part, member_label, read_member
 from sgad.data.values import scaled_to_bytes
 from sgad.errors import InputError, nearest
 from sgad.machine.parallel import map_blocks
@@ -56,13 +56,26 @@ def read_folder(root: Path, description: DatasetConfig) -> RawData | None:
         sizes,
         labelled.names if labelled else None,
         (*notes, *(labelled.notes if labelled else ())),
-        (*oddities, *_lost_labels(ignored)),
+        (*oddities, *_lost_labels(ignored), *_empty_folders(root, prefix, parts, names)),
     )
 
 
 def _ignored(names: Sequence[str], kind: str) -> tuple[str, ...]:
     """A note that names what does not count, or nothing."""
     return (f"{len(names)} {kind} files or folders are ignored: {shortened(names)}",) if names else ()
+
+
+def _empty_folders(root: Path, prefix: str, parts: dict[str, list[str]], names: list[str]) -> tuple[str, ...]:
+    """What to say of folders that would be classes and hold no image that counts."""
+    if not root.is_dir():
+        return ()
+    tops = [root / prefix] if "" in parts else [folder for folder in (root / prefix).iterdir() if folder.is_dir()]
+    folders = [folder for top in tops for folder in top.iterdir() if folder.is_dir() and not hidden_part(folder.name)]
+    full = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
+    empty = sorted(found for folder in folders if (found := folder.relative_to(root).as_posix()) not in full)
+    if not empty:
+        return ()
+    return (f"folders without an image are no classes: {shortened(empty)}; fill them, or name them in `classes`",)
 
 
 def _lost_labels(ignored: Sequence[str]) -> tuple[str, ...]:
@@ -181,7 +194,7 @@ def _splits(
 
 
 def file_split(root: Path, names: list[str], labels: Labels | None, description: DatasetConfig) -> RawSplit:
-    """Return a split whose images are decoded in blocks, on all cores, when they are asked for."""
+    """A split whose images are decoded in blocks, on all cores, when they are asked for."""
     tasks = [names[start : start + _TASK] for start in range(0, len(names), _TASK)]
 
     def blocks() -> Iterator[Images]:

@@ -20,7 +20,7 @@ _PREFIX = {"train": "train", "test": "t10k"}
 
 
 def read_idx(root: Path, description: DatasetConfig) -> RawData | None:
-    """Return the four IDX files of a folder or archive (torchvision's, Debian's or Kaggle's names)."""
+    """The four IDX files of a folder or archive (torchvision's, Debian's or Kaggle's names)."""
     tree = Tree(root)
     wanted = [(split, part) for split in _PREFIX for part in ("images-idx3", "labels-idx1")]
     found = {key: tree.named(*_names(*key)) for key in wanted}
@@ -84,7 +84,7 @@ def check_content(content: bytes, label: str, name: str, description: DatasetCon
 
 
 def parse_idx(content: bytes, label: str, axes: int) -> NDArray[Any]:
-    """Return the array in an IDX file of unsigned bytes: magic 0 0 8 axes, big-endian sizes, values."""
+    """The array in an IDX file of unsigned bytes: magic 0 0 8 axes, big-endian sizes, values."""
     if len(content) < 4 + 4 * axes:
         raise InputError(f"{label} is cut off: {len(content)} bytes are less than the header; fetch it again")
     if content[:4] != bytes([0, 0, 8, axes]):

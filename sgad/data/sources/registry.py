@@ -16,7 +16,7 @@ Reader = Callable[[Path, DatasetConfig], RawData | None]
 
 
 def reader_of(description: DatasetConfig, *, download: bool = False) -> Reader:
-    """Return the function that reads one place; those with heavy imports are imported when asked for."""
+    """The function that reads one place; those with heavy imports are imported when asked for."""
     if description.source == "torchvision":
         from sgad.data.sources.vision import read_torchvision
 
