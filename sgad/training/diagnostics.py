@@ -68,6 +68,10 @@ class Health:
             for index, (distance, diversity) in enumerate(self.through_time, start=1)
         ]
 
+    def silent_critic(self) -> list[str]:
+        """Names of the critic's layers that do not fire at all."""
+        return [name for name, rate in self.rates_discriminator.items() if rate == 0]
+
     def verdict(self) -> tuple[str, str]:
         """Return the status of a training that ends in this state, and the reason if it is not `completed`."""
         for network, rates in (

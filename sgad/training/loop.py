@@ -61,6 +61,11 @@ class Networks:
         return self.average or self.generator
 
 
+#: Update pairs after which a critic with a silent layer is spoken of. All recipes start with a silent last
+#: layer, because batch norm's currents hardly reach the threshold in so few steps; the surrogate's gradient wakes it before this.
+SILENT_FOR = 200
+
+
 @dataclass
 class Outcome:
     """How a training ended."""
@@ -253,6 +258,8 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
                 health = state.look()
                 row = _row(state, result, health, speed)
                 histories.append(row, health.layer_rows(state.step), health.time_step_rows(state.step))
+                if state.step - config.log_every < SILENT_FOR <= state.step:
+                    _warn_of_silence(health, state.step, hooks.tell)
             if checkpoint_due:
                 # Before the record, too: it may be another process's by now.
                 refuse_if_taken_over(state.folder)
@@ -266,6 +273,16 @@ def _run(state: _Session, histories: Histories, hooks: Hooks, stop: StopRequest)
     speed = config.batch_size * state.step / max(state.seconds, 1e-9)
     status, reason = health.verdict()
     return Outcome(state.step, status, reason, state.seconds, speed)
+
+
+def _warn_of_silence(health: Health, step: int, tell: Callable[[str], None]) -> None:
+    """Say so if the critic still cannot tell images apart: a layer without spikes passes nothing on."""
+    silent = health.silent_critic()
+    if silent:
+        tell(
+            f"after {step} update pairs the critic has no spikes in {', '.join(silent)}, so that its score is the same for every"
+            " image; a lower threshold (`tuned` has 0.5) or a higher lr_discriminator wakes it"
+        )
 
 
 def _note(result: UpdateResult, speed: float) -> str:

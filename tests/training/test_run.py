@@ -551,3 +551,15 @@ def test_a_killed_training_resumes_bit_identically(digits: Path, tmp_path: Path,
     assert again.returncode == 0
     assert "resuming at step" in errors
     assert equal(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.parametrize(("threshold", "is_silent"), [(1e6, True), (0.3, False)])
+def test_a_critic_that_stays_silent_is_spoken_of_once(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threshold: float, is_silent: bool
+) -> None:
+    monkeypatch.setattr(loop, "SILENT_FOR", 3)
+    said: list[str] = []
+    train_run(request(digits, tmp_path, threshold=threshold), said.append)
+    spoken = [text for text in said if "the critic has no spikes in" in text]
+    assert len(spoken) == is_silent
+    assert not is_silent or spoken[0].startswith("after 4 update pairs the critic has no spikes in neurons1")
