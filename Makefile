@@ -72,6 +72,10 @@ docs: .venv/.docs ## the site in build/docs; a dead link is an error
 bench: .venv/.installed ## measure speed, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+.PHONY: rehearsal
+rehearsal: .venv/.installed ## all of `paper` but its size, on FROM=DIR (MNIST, FashionMNIST, CIFAR-10, faces); 40 minutes on 2 cores
+	$(BIN)/python -m benchmarks.rehearsal --from $(or $(FROM),data/raw)
+
 .PHONY: chaos
 chaos: .venv/.installed ## faults on purpose (kills, full disks, damaged files), write docs/reliability.md
 	$(BIN)/python -m benchmarks.chaos

@@ -57,6 +57,13 @@ def metric_info(key: str) -> MetricInfo:
     return known_metrics().get(key) or _with_other_weights(key) or MetricInfo(key, key, False, decimals=3)
 
 
+def as_asked_for(key: str) -> str:
+    """The key that was asked for: one measured with other weights than the published ones ends in their hash, FID is FD."""
+    if key in known_metrics() or _with_other_weights(key) is None:
+        return key
+    return re.sub("^fd_", "fid_", key[: key.rindex("_")])
+
+
 def _with_other_weights(key: str) -> MetricInfo | None:
     found = re.fullmatch(r"(.+)_([0-9a-f]{8})", key)
     if found is None:

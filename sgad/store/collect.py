@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sgad.catalogue.metrics import as_asked_for
 from sgad.config.compose import load_model, resolve_run, variant_note
 from sgad.config.experiment import ExperimentConfig, RunKey
 from sgad.config.paths import find_config
@@ -204,7 +205,7 @@ def _metric_rows(run: _Run, measures: Iterable[str]) -> list[Row]:
         problem = "not computed: not measured"
     used = reason if run.is_other else status
     rows = [_identity(run.row) | _measured(entry, used) for entry in measured]
-    missing = [name for name in measures if name not in {row["metric"] for row in rows}]
+    missing = [name for name in measures if name not in {as_asked_for(row["metric"]) for row in rows}]
     if measured:
         problem = "not computed: not asked for when the run was measured"
     return rows + [_identity(run.row) | {"metric": name, "status": problem} for name in missing]

@@ -264,3 +264,12 @@ def test_captions_say_which_runs_were_trained_with_rounded_products(small: tuple
     rounded = experiment.model_copy(update={"variants": (*experiment.variants, "paper+precision=tf32")})
     note = json.loads((collected(root, rounded) / "captions.json").read_text())["note"]
     assert "Trained with precision tf32 (variants paper+precision=tf32), all others with float32" in note
+
+
+def test_a_value_by_other_weights_is_the_one_that_was_asked_for():
+    from sgad.catalogue.metrics import as_asked_for
+
+    assert as_asked_for("fd_inception_clean_1cf2796a") == "fid_inception_clean"
+    assert as_asked_for("kid_inception_clean_1cf2796a") == "kid_inception_clean"
+    assert as_asked_for("cfd") == "cfd"
+    assert as_asked_for("mine_1cf2796a") == "mine_1cf2796a"

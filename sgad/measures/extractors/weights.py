@@ -15,6 +15,8 @@ INCEPTION_URLS = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
 )
+#: Names the file for a whole workflow.
+VARIABLE = "SGAD_INCEPTION_WEIGHTS"
 DOWNLOAD_COMMAND = "sgad doctor --download-weights"
 
 
@@ -26,13 +28,14 @@ def checkpoint_folder() -> Path:
 
 
 def find_inception_weights(path: Path | str | None = None) -> Path | None:
-    """The Inception weights: the given file, else a public name in torch's folder, else None.
+    """The Inception weights: the given file, else $SGAD_INCEPTION_WEIGHTS, else a public name in torch's folder, else None.
 
     Raises
     ------
     InputError
         If a path is given and nothing is there, or a file under a public name is damaged.
     """
+    path = path or os.environ.get(VARIABLE) or None
     if path is not None:
         if not Path(path).is_file():
             raise InputError(f"{path} does not exist; give the path of the Inception weights, or leave it out")
