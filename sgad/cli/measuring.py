@@ -12,7 +12,7 @@ from sgad.errors import InputError, RunFailure
 #: Measures that need neither weights nor a data set.
 DEFAULT_OF_TWO = ("kid", "prdc", "nearest")
 #: Extractors that need no file; repeated here so that `--help` stays fast (a test compares).
-PIXELS, SHIPPED = "pixels", ("mnist", "fashion_mnist", "cifar10")
+PIXELS, SHIPPED = "pixels", ("cifar10", "digits", "faces", "fashion_mnist", "mnist", "nmnist_sim")
 
 _FOLDER = click.Path(path_type=Path)
 _DATA = click.option(
@@ -152,7 +152,7 @@ class _WithMeasures(click.Command):
 )
 @click.option(
     "--extractor",
-    help="inception, classifier, fad, pixels, a shipped classifier (mnist, fashion_mnist, cifar10) or a weights file.",
+    help="inception, classifier, fad, pixels, a shipped classifier (mnist, fashion_mnist, ...) or a weights file.",
 )
 @click.option("--weights", type=_FOLDER, multiple=True, help="Weights file of a network; may be repeated.")
 @click.option(

@@ -9,7 +9,7 @@ from sgad.catalogue.networks import NETWORKS, PIXELS
 from sgad.data.values import ValueRange
 from sgad.machine.files import read_json, write_json
 from sgad.measures.comparing import measure_images
-from sgad.measures.extractors.networks import SHIPPED, Sources, identify_weights, shipped_classifier
+from sgad.measures.extractors.networks import SHIPPED, Sources, identify_weights
 from sgad.measures.images import EventView
 from sgad.measures.passes import Options
 from sgad.measures.readers import is_prepared, open_images, open_split, open_valid, reference_split, samples_record
@@ -20,7 +20,7 @@ from sgad.measures.rows import empty_row
 class Settings(TypedDict, total=False):
     """How to measure; each key has the meaning of the option of `sgad measure`.
 
-    extractor: inception, classifier, fad, pixels, a shipped classifier (mnist, fashion_mnist, cifar10) or the path of
+    extractor: inception, classifier, fad, pixels, a shipped classifier (mnist, fashion_mnist, cifar10, ...) or the path of
     weights. weights: one path or several. draws, cross_check, batch_size, cache: see `Options`.
     """
 
@@ -124,15 +124,19 @@ def _split_name(data: Path | None) -> str:
 
 def sort_weights(
     weights: Path | str | Sequence[Path | str] | None, extractor: str | None
-) -> tuple[dict[str, Path], str | None]:
-    """Sort the given weights by what they hold; an extractor that is a path, or comes with the package, is one more."""
+) -> tuple[dict[str, Any], str | None]:
+    """Sort the given weights by what they hold: fields of `Sources`, and the extractor's name.
+
+    An extractor that is a path is one more of the weights; one that comes with the package is named.
+    """
     paths = [weights] if isinstance(weights, str | Path) else list(weights or ())
-    named = extractor
-    if extractor is not None and extractor not in ("inception", "classifier", "fad", *NETWORKS):
-        paths.append(shipped_classifier(extractor) if extractor in SHIPPED else extractor)
-        named = {"fsvae": "fad", "own": "fad_own"}.get(kind := identify_weights(Path(paths[-1])), kind)
-    given = {identify_weights(Path(path)): Path(path) for path in paths}
-    return given, named
+    given: dict[str, Any] = {identify_weights(Path(path)): Path(path) for path in paths}
+    if extractor in SHIPPED:
+        return given | {"shipped": extractor}, "classifier"
+    if extractor is None or extractor in ("inception", "classifier", "fad", *NETWORKS):
+        return given, extractor
+    kind = identify_weights(Path(extractor))
+    return given | {kind: Path(extractor)}, {"fsvae": "fad", "own": "fad_own"}.get(kind, kind)
 
 
 def _failure(samples: Path) -> str | None:

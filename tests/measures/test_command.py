@@ -125,4 +125,7 @@ def test_a_command_that_computed_nothing_exits_1(folders, tmp_path, capsys, monk
 def test_no_remedy_leads_back_to_itself(folders, tmp_path, capsys):
     words = ["--samples", folders[0], "--reference", folders[1], "--measures", "cfd", "--out", tmp_path / "m.json"]
     _, out, _ = _run(capsys, *words, "--threads", 1)
-    assert "--extractor mnist, fashion_mnist, cifar10 or pixels, which need no file of yours" in out
+    assert (
+        "--extractor cifar10, digits, faces, fashion_mnist, mnist, nmnist_sim or pixels, which need no file of yours"
+        in out
+    )

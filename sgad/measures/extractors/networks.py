@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +23,8 @@ FSVAE_NAMES = {
 }
 
 
-#: Data sets whose classifier is in the package, under extractors/shipped.
-SHIPPED = ("mnist", "fashion_mnist", "cifar10")
-
-
-def shipped_classifier(name: str) -> Path:
-    """The folder of a classifier that comes with the package."""
-    return Path(__file__).parent / "shipped" / name
+#: Data sets whose classifiers come with the package (`sgad.measures.extractors.shipped`).
+SHIPPED = ("cifar10", "digits", "faces", "fashion_mnist", "mnist", "nmnist_sim")
 
 
 class Missing(Exception):
@@ -45,6 +41,8 @@ class Sources:
 
     data: Path | None = None
     classifier: Path | None = None
+    #: Name of a data set whose shipped classifiers are taken, whatever the images are.
+    shipped: str | None = None
     inception: Path | None = None
     fsvae: Path | None = None
     own: Path | None = None
@@ -88,6 +86,8 @@ def pixel_features() -> Extractor:
 
 
 def _classifiers(sources: Sources) -> list[Extractor]:
+    if sources.shipped is not None:
+        return _shipped_classifiers(sources.shipped, sources.device)
     folder = sources.classifier or (sources.data / "classifier" if sources.data is not None else None)
     if folder is None:
         raise Missing(
@@ -109,6 +109,15 @@ def _classifiers(sources: Sources) -> list[Extractor]:
     if view is not None and sources.event_view not in (None, view):
         raise Missing(f"the classifier was trained on {view} events", f"measure with --events {view}")
     return load_classifiers(folder, sources.device)
+
+
+def _shipped_classifiers(name: str, device: str) -> list[Extractor]:
+    from sgad.measures.extractors.classifier import load_classifiers
+    from sgad.measures.extractors.shipped import FOLDER, unpack
+
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(max(FOLDER.glob(f"{name}-*.safetensors")), Path(folder))
+        return load_classifiers(folder, device)
 
 
 def _inception(network: str, sources: Sources) -> Extractor:
