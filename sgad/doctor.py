@@ -7,13 +7,16 @@ import shutil
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sgad.config.cards import CARDS, Card
 from sgad.config.compose import resolve_run
-from sgad.config.cost import checkpoints_mb, num_steps
+from sgad.config.cost import checkpoints_mb, device_mb, estimated_mb, num_attempts, num_steps, units
 from sgad.config.experiment import ExperimentConfig, RunKey
+from sgad.config.paths import key_of
 from sgad.config.run import RunConfig
 from sgad.errors import InputError, RunFailure
 from sgad.machine import facts
@@ -34,12 +37,16 @@ NEEDED = (
     "numba",
 )
 MEASURED_STEPS = 3
+#: How long all kinds of an experiment are measured, together.
+MEASURING_SECONDS = 120.0
+#: The longest job that the workflow asks a cluster for, unless it is told otherwise.
+JOB_MINUTES = 1440
 #: What a run folder keeps beside its samples, in MB: grids, history, records.
 SMALL_FILES_MB = 2.0
 
 
 def diagnose(data: Path) -> str:
-    """Return a report on machine, packages, GPU, prepared data and weights, one line each."""
+    """A report on machine, packages, GPU, prepared data and weights, one line each."""
     lines = [
         f"machine: {facts.machine()}",
         f"free disk here: {shutil.disk_usage('.').free / 1e9:.1f} GB",
@@ -76,31 +83,127 @@ def _weights() -> str:
     return f"Inception weights: {found}" if found else "Inception weights: absent; `sgad doctor --download-weights`"
 
 
-def estimate_experiment(experiment: ExperimentConfig, data: Path, device: str) -> Iterator[str]:
-    """Yield the lines of a table of time, memory and disk for every kind of run, as a few steps of each are measured."""
-    kinds: Counter[RunKey] = Counter(key._replace(seed=0) for key in experiment.run_keys())
-    yield f"{'run':<44}  {'runs':>4}  {'s/step':>7}  {'steps':>8}  {'hours a run':>11}  {'memory GB':>9}  {'disk MB':>7}"
-    total_hours = total_disk = 0.0
-    for key, count in kinds.items():
-        config = resolve_run(key)
-        shape, length = _shape_and_length(config, data)
-        seconds, memory = measure_in_subprocess(config, shape, device)
-        steps = num_steps(config, length)
-        hours = seconds * steps / 3600
-        disk = _disk_mb(experiment, shape, config)
-        total_hours, total_disk = total_hours + hours * count, total_disk + disk * count
+@dataclass(frozen=True)
+class _Kind:
+    """Runs of one experiment that differ in their seed alone."""
+
+    key: RunKey
+    count: int
+    config: RunConfig
+    shape: tuple[int, ...]
+    num_steps: int
+
+    @property
+    def name(self) -> str:
+        return self.key.folder.rsplit("/", 1)[0]
+
+
+def estimate_experiment(
+    experiment: ExperimentConfig, data: Path, device: str, card: Card | None = None, seconds: float = MEASURING_SECONDS
+) -> Iterator[str]:
+    """Yield what is missing and a table of time, memory and disk of every kind of run.
+
+    With a `card`, times are computed for it. Else a few steps of each kind are measured here, cheap kinds first, as long
+    as `seconds` last; the others are estimated from those, and marked.
+    """
+    kinds = _kinds(experiment, data)
+    yield from _missing(experiment, data, card)
+    if card is None:
+        yield f"measuring {len(kinds)} kinds of run here once each, for {seconds:.0f} seconds at most; ~ marks an estimate"
+    else:
+        yield f"times on {card.title}, {card.source}; memory is the card's"
+    yield f"{'run':<44}  {'runs':>4}  {'s/step':>8}  {'steps':>8}  {'hours a run':>11}  {'memory GB':>9}  {'disk MB':>7}"
+    total_hours = total_disk = longest = 0.0
+    most_memory = 1.0
+    for kind, step, memory, mark in _timed(kinds, device, card, seconds):
+        hours = step * kind.num_steps / 3600
+        disk = _disk_mb(experiment, kind.shape, kind.config)
+        total_hours, total_disk = total_hours + hours * kind.count, total_disk + disk * kind.count
+        longest, most_memory = max(longest, hours), max(most_memory, memory)
         yield (
-            f"{key.folder.rsplit('/', 1)[0]:<44}  {count:>4}  {seconds:>7.3f}  {steps:>8}  {hours:>11.2f}"
+            f"{kind.name:<44}  {kind.count:>4}  {mark + format(step, '.3f'):>8}  {kind.num_steps:>8}  {hours:>11.2f}"
             f"  {memory / 1e3:>9.2f}  {disk:>7.0f}"
         )
     yield (
         f"in all: {total_hours:.1f} hours one after the other, {total_disk / 1e3:.1f} GB of disk,"
         f" {shutil.disk_usage('.').free / 1e9:.1f} GB free here"
     )
+    yield from _advice(longest, most_memory, card)
+
+
+def _advice(longest: float, memory: float, card: Card | None) -> Iterator[str]:
+    attempts = num_attempts(round(longest * 60), JOB_MINUTES, 0)
+    if attempts > 1:
+        yield (
+            f"the longest run takes {longest:.0f} h, more than a job of {JOB_MINUTES // 60} h: it is resumed in {attempts} jobs"
+            " or more; longer ones by --config max_minutes=N"
+        )
+    if card is not None:
+        runs = card.runs_at_once(memory)
+        yield (
+            f"{runs} runs fit on one card, which hides waiting but is not {runs} times as fast: snakemake --workflow-profile"
+            f" profiles/gpu --resources gpu={runs}, times the number of cards"
+        )
+
+
+def _kinds(experiment: ExperimentConfig, data: Path) -> list[_Kind]:
+    counts: Counter[RunKey] = Counter(key._replace(seed=0) for key in experiment.run_keys())
+    kinds = []
+    for key, count in counts.items():
+        config = resolve_run(key)
+        shape, length = _shape_and_length(config, data)
+        kinds.append(_Kind(key, count, config, shape, num_steps(config, length)))
+    return kinds
+
+
+def _timed(
+    kinds: Sequence[_Kind], device: str, card: Card | None, seconds: float
+) -> Iterator[tuple[_Kind, float, float, str]]:
+    """Yield each kind with the seconds of a step, its memory in MB, and a mark: empty if measured, else "~"."""
+    if card is not None:
+        mark = "" if card.seconds is not None else "~"
+        for kind in kinds:
+            step = units(kind.config, kind.shape) * card.seconds_a_unit
+            yield kind, step, device_mb(kind.config, kind.shape), mark
+        return
+    begun, rates, longest = time.monotonic(), [], 0.0
+    for kind in sorted(kinds, key=lambda kind: units(kind.config, kind.shape)):
+        work, left = units(kind.config, kind.shape), seconds - (time.monotonic() - begun)
+        # The start of a process comes on top of the steps: a kind takes at least as long as the one before.
+        if not rates or max(longest, rates[-1] * work * (MEASURED_STEPS + 1)) < left:
+            before = time.monotonic()
+            step, memory = measure_in_subprocess(kind.config, kind.shape, device)
+            longest = time.monotonic() - before
+            rates.append(step / work)
+            yield kind, step, memory, ""
+        else:
+            yield kind, statistics.median(rates) * work, float(estimated_mb(kind.config, kind.shape)), "~"
+
+
+def _missing(experiment: ExperimentConfig, data: Path, card: Card | None) -> Iterator[str]:
+    """Yield a line for each thing that the experiment needs and this machine lacks, with the command that brings it."""
+    absent = [name for name in experiment.dataset_keys() if not (data / key_of(name) / "manifest.json").is_file()]
+    if absent:
+        commands = "; ".join(f"sgad prepare {name} --download" for name in absent)
+        yield f"missing: data sets {', '.join(absent)}: {commands} (or --from DIR, where their files are)"
+    needs = any("inception" in name or name.startswith("fid") for name in experiment.measures)
+    if needs and (line := _weights()).endswith("`"):
+        yield f"missing: {line}"
+    if card is None and importlib.util.find_spec("torch") is not None and not _has_gpu():
+        yield (
+            "missing: a GPU; run where there is one (profiles/gpu, slurm, kubernetes), and see the hours on one by"
+            f" --card {'|'.join(CARDS)}"
+        )
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _shape_and_length(config: RunConfig, data: Path) -> tuple[tuple[int, ...], int]:
-    """Return (C, H, W) and the length of the training split, from the manifest or the description."""
+    """(C, H, W) and the length of the training split, from the manifest or the description."""
     manifest = data / config.dataset / "manifest.json"
     if manifest.is_file():
         content = read_json(manifest)
@@ -132,7 +235,7 @@ def weights_mb(config: RunConfig, shape: tuple[int, ...]) -> float:
 
 
 def measure_in_subprocess(config: RunConfig, shape: tuple[int, ...], device: str) -> tuple[float, float]:
-    """Return (median seconds of an update pair, peak memory in MB), measured in a process of its own."""
+    """Median seconds of an update pair and peak memory in MB, measured in a process of its own."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(config, shape, device, sender))

@@ -66,10 +66,16 @@ def audit(experiment: str, results: Path, data: Path, logs: Path, trace: bool) -
 @click.option("--experiment", help="Estimate time, memory and disk of every run of this experiment on this machine.")
 @click.option("--data", default="data", show_default=True, type=_FOLDER, help="Folder of the prepared data sets.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda:N, for the estimate.")
+@click.option("--card", help="Compute times for this card instead of measuring here: h100, a100, rtx4090, ...")
 @click.option("--download-weights", is_flag=True, help="Fetch the published Inception weights, checked by sha256.")
 @click.option("--weights-folder", type=_FOLDER, help="Where to put them.  [default: $TORCH_HOME/hub/checkpoints]")
 def doctor(
-    experiment: str | None, data: Path, device: str, download_weights: bool, weights_folder: Path | None
+    experiment: str | None,
+    data: Path,
+    device: str,
+    card: str | None,
+    download_weights: bool,
+    weights_folder: Path | None,
 ) -> None:
     """Check this machine: packages, engines, data sets, weights; estimate what an experiment costs."""
     from sgad.doctor import diagnose, estimate_experiment
@@ -80,9 +86,11 @@ def doctor(
         click.echo(f"weights: {fetch(weights_folder)}")
         return
     if experiment is not None:
+        from sgad.config.cards import card_of
         from sgad.config.experiment import load_experiment
 
-        for line in estimate_experiment(load_experiment(experiment), data, device):
+        chosen = card_of(card) if card is not None else None
+        for line in estimate_experiment(load_experiment(experiment), data, device, chosen):
             click.echo(line)
         return
     click.echo(diagnose(data))

@@ -33,6 +33,17 @@ def num_steps(config: RunConfig, num_images: int) -> int:
     return steps if config.max_steps is None else min(steps, config.max_steps)
 
 
+def units(config: RunConfig, shape: Sequence[int]) -> float:
+    """An update pair's work: images x time steps x critic steps, with 28x28 pixels as the unit."""
+    return _volume(config, shape) * config.critic_steps
+
+
+def device_mb(config: RunConfig, shape: Sequence[int]) -> float:
+    """Memory of a device in MB that a training should not exceed: activations and what CUDA itself takes."""
+    share = 0.4 if config.memory == "low" else 1.0
+    return CUDA_MB / 4 + share * ACTIVATIONS_MB * _volume(config, shape)
+
+
 def activations_mb(config: RunConfig, shape: Sequence[int]) -> float:
     """Return the memory in MB that one image's activations and gradients take; sampling needs less."""
     return ACTIVATIONS_MB * _volume(config, shape) / config.batch_size
