@@ -23,10 +23,10 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the options."""
+    """The options."""
     options = argparse.ArgumentParser(prog="python -m benchmarks", description="Run benchmarks and write RESULTS.md")
     options.add_argument("names", nargs="*", metavar="NAME", help="sections or single entries; all by default")
-    options.add_argument("--reference", metavar="DIR", help="checkout of the authors' release, timed beside ours")
+    options.add_argument("--reference", metavar="DIR", help="checkout of the authors' release, timed next to ours")
     options.add_argument("--out", type=Path, default=RESULTS, help="file to write (%(default)s)")
     options.add_argument("--list", action="store_true", help="print the commands and stop")
     options.add_argument(
@@ -83,7 +83,7 @@ def run(entry: Entry, reference: str | None) -> str:
         raise RuntimeError(f"python -m {' '.join(words)} ended with {done.returncode}: {said}")
     # A benchmark that measured, and missed what is promised, ends with 1: that belongs into the file.
     missed = f"\n\n**Ended with exit code {done.returncode}.**" if done.returncode != 0 else ""
-    # Where the release lies on this machine is no part of the result.
+    # Where the release is on this machine is no part of the result.
     shown = " ".join("DIR" if word == reference else word for word in words)
     took = f"{datetime.date.today().isoformat()}, commit {commit() or 'unknown'}, {time.perf_counter() - begin:.0f} s in all"
     return f"`python -m {shown}`\n\n{done.stdout.strip()}{missed}\n\n*{about}; {took}*"

@@ -95,7 +95,7 @@ def run_module(module: str, arguments: Sequence[str]) -> Any:
 
 
 def describe(machine_: Mapping[str, Any]) -> str:
-    """Return the machine in one line."""
+    """The machine in one line."""
     versions = ", ".join(f"{name} {number}" for name, number in machine_["versions"].items())
     gpu = machine_.get("gpu")
     on = f"{gpu['name']}, {', '.join(f'{key} {value}' for key, value in gpu.items() if key != 'name')}; " if gpu else ""
@@ -106,11 +106,11 @@ def describe(machine_: Mapping[str, Any]) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
+    """Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def as_json(value: Any) -> str:
-    """Return JSON; dataclasses become objects."""
+    """Write as JSON; dataclasses become objects."""
     return json.dumps(value, default=asdict)

@@ -41,11 +41,11 @@ class Case:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Return (C, H, W)."""
+        """Shape of an image, (C, H, W)."""
         return SHAPES[self.dataset]
 
     def config(self) -> RunConfig:
-        """Return the paper's configuration of this model and data set, at this T and batch size."""
+        """The paper's configuration of this model and data set, at this T and batch size."""
         is_grey = self.shape[0] == 1
         values = {
             "dataset": self.dataset,
@@ -65,7 +65,7 @@ class Case:
         return RunConfig.model_validate(values)
 
     def inputs(self) -> tuple[Tensor, Tensor]:
-        """Return a real batch and z, from a fixed seed."""
+        """Real batch and z, from a fixed seed."""
         random = torch.Generator().manual_seed(0)
         frames = (self.time_steps,) if self.shape[0] == 2 else ()
         real = torch.rand(*frames, self.batch_size, *self.shape, generator=random)
@@ -74,7 +74,7 @@ class Case:
 
 
 def engine_step(case: Case) -> Run:
-    """Return one update pair of the package."""
+    """One update pair of the package."""
     config = case.config()
     generator = build_generator(config, case.shape).to(case.device)
     discriminator = build_discriminator(config, case.shape).to(case.device)
@@ -85,7 +85,7 @@ def engine_step(case: Case) -> Run:
 
 
 def plain_step(case: Case) -> Run:
-    """Return one update pair of the plain definition, in float32."""
+    """One update pair of the plain definition, in float32."""
     config = case.config()
     generator = PlainGenerator(
         config.generator, case.shape, config.latent_dim, case.time_steps, config.scoring_mode
@@ -101,7 +101,7 @@ def plain_step(case: Case) -> Run:
 
 
 def dense_step(case: Case) -> Run:
-    """Return the convolutions and matrix products that one update pair needs at least, forward and backward, alone.
+    """Convolutions and matrix products that one update pair needs at least, forward and backward, alone.
 
     Each is called once over all steps, in channels last, torch's fastest layout; what is constant over time only once.
     """
@@ -119,7 +119,7 @@ def dense_step(case: Case) -> Run:
 
 
 def _call(layer: nn.Module, shape: tuple[int, ...], to_x: bool, to_weight: bool, device: str) -> Run:
-    """Return one forward and backward call of a layer on spikes of `shape`, channels first."""
+    """One forward and backward call of a layer on spikes of `shape`, channels first."""
     assert isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
     x = (torch.rand(shape, generator=torch.Generator().manual_seed(1)) < 0.2).float().to(device)
     weight = layer.weight.detach()

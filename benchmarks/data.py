@@ -44,13 +44,13 @@ class _Quiet:
 
 
 def recordings(count: int) -> list[bytes]:
-    """Return event files of simulated digits."""
+    """Event files of simulated digits."""
     digits = next(read_digits(load_description("digits")).splits["train"].blocks())
     return [encode_events(simulate_recording(image[0], seed)) for seed, image in enumerate(digits[:count])]
 
 
 def tonic_stages(files: list[bytes]) -> dict[str, Callable[[], Any]]:
-    """Return tonic's reader, filter and whole chain, or nothing where it is not installed."""
+    """Tonic's reader, filter and whole chain, or nothing where it is not installed."""
     try:
         import tonic.io
         import tonic.transforms as transforms
@@ -69,7 +69,7 @@ def tonic_stages(files: list[bytes]) -> dict[str, Callable[[], Any]]:
 
 
 def our_stages(files: list[bytes]) -> dict[str, Callable[[], Any]]:
-    """Return the same stages of this package."""
+    """The same stages, of this package."""
     read = [decode_events(file, "benchmark") for file in files]
     return {
         "decode": lambda: [decode_events(file, "benchmark") for file in files],
@@ -79,7 +79,7 @@ def our_stages(files: list[bytes]) -> dict[str, Callable[[], Any]]:
 
 
 def measure_events(count: int) -> list[dict[str, Any]]:
-    """Return events per second of each stage, ours and tonic's; equal results are required first."""
+    """Events per second of each stage, ours and tonic's; equal results are required first."""
     files = recordings(count)
     ours, theirs = our_stages(files), tonic_stages(files)
     number = sum(len(file) // 5 for file in files)
@@ -124,7 +124,7 @@ def fabricate_celeba(folder: Path, count: int) -> DatasetConfig:
 
 
 def measure_conversion(count: int) -> list[dict[str, Any]]:
-    """Return images per second from JPEG files to the prepared form, and batches per second from there."""
+    """Images per second from JPEG files to the prepared form, and batches per second from there."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         description = fabricate_celeba(folder, count)
@@ -147,7 +147,7 @@ def measure_conversion(count: int) -> list[dict[str, Any]]:
 
 
 def as_table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as Markdown."""
+    """Rows as Markdown."""
     cells = [
         [row["what"], row["unit"], f"{row['sgad']:,.0f}", *(_cell(row, key) for key in ("tonic", "ratio"))]
         for row in rows

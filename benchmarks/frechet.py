@@ -1,4 +1,4 @@
-"""The trace of the root of a covariance product, and the whole distance: ours beside the packages' own functions.
+"""The trace of the root of a covariance product, and the whole distance: ours next to the packages' own functions.
 
     python -m benchmarks.frechet [--dimension 2048] [--sizes 500,10000] [--what trace,distance] [--json | --markdown]
 
@@ -33,7 +33,7 @@ Method = Callable[[], Any]
 
 
 def features(n: int, d: int, seed: int) -> np.ndarray:
-    """Return correlated features (n, d), float32 as networks give them, variances over four decades."""
+    """Correlated features (n, d), float32 as networks give them, variances over four decades."""
     random = np.random.default_rng(seed)
     mixing = np.linalg.qr(np.random.default_rng(7).standard_normal((d, d)))[0]
     scales = np.logspace(0, -2, d) * (1 + 0.2 * (seed % 2))
@@ -41,7 +41,7 @@ def features(n: int, d: int, seed: int) -> np.ndarray:
 
 
 def timed(function: Method) -> Timed:
-    """Return the CPU seconds of a method, and the value it gives."""
+    """CPU seconds of a method, and the value it gives."""
     seconds: list[float] = []
     value = math.nan
     while not seconds or (sum(seconds) < ENOUGH_SECONDS and len(seconds) < MOST_REPEATS):
@@ -52,7 +52,7 @@ def timed(function: Method) -> Timed:
 
 
 def quietly(function: Method) -> float:
-    """Return the real part of what a method gives, without its warnings of singular matrices."""
+    """The real part of a method's result, without its warnings of singular matrices."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(np.real(function()))
@@ -97,7 +97,7 @@ def clean_fid_distance(a: Moments, b: Moments) -> Any:
 
 
 def commuting_pair(n: int, d: int) -> tuple[Features, Features, Moments, Moments, float]:
-    """Return features (n, d), or (0, d) where n > d, moments that commute, and the trace of their root, exactly.
+    """Features (n, d), or (0, d) where n > d, moments that commute, and the trace of their root, exactly.
 
     x = P diag(s) V', y = Q diag(t) V' with orthonormal columns, those of P and Q free of the mean: C1 = V diag(s^2) V' and
     C2 = V diag(t^2) V' up to 1 / (n - 1), and the trace is the sum of s t.
@@ -119,14 +119,14 @@ def commuting_pair(n: int, d: int) -> tuple[Features, Features, Moments, Moments
 
 
 def by_features(x: Features, y: Features, a: Moments, b: Moments) -> float:
-    """Return the trace that our distance of features takes: it computes no covariance where n <= d."""
+    """The trace that our distance of features takes: it computes no covariance where n <= d."""
     shift = a.mean - b.mean
     rest = float(shift @ shift + np.trace(a.covariance) + np.trace(b.covariance))
     return (rest - frechet_distance_of_features(x, y)) / 2
 
 
 def traces(x: Features, y: Features, a: Moments, b: Moments) -> dict[str, Method]:
-    """Return the methods that give the trace of the root."""
+    """Methods that give the trace of the root."""
     methods: dict[str, Method] = {
         SQRTM: lambda: by_sqrtm(a.covariance, b.covariance),
         "trace: eigvals": lambda: by_eigvals(a.covariance, b.covariance),
@@ -138,7 +138,7 @@ def traces(x: Features, y: Features, a: Moments, b: Moments) -> dict[str, Method
 
 
 def distances(x: Features, y: Features, a: Moments, b: Moments) -> dict[str, Method]:
-    """Return the methods that give the whole distance."""
+    """Methods that give the whole distance."""
     return {
         "distance: torch-fidelity": lambda: torch_fidelity_distance(a, b),
         "distance: pytorch-fid": lambda: pytorch_fid_distance(a, b),
@@ -149,7 +149,7 @@ def distances(x: Features, y: Features, a: Moments, b: Moments) -> dict[str, Met
 
 
 def compare(n: int, d: int, what: Sequence[str]) -> list[dict[str, Any]]:
-    """Return one row a method: CPU seconds, relative errors, CPU seconds over those of scipy's sqrtm."""
+    """One row a method: CPU seconds, relative errors, CPU seconds over those of scipy's sqrtm."""
     x, y = features(n, d, 0), features(n, d, 1)
     a, b = moments_of(x), moments_of(y)
     exact = exact_trace(x, y, a, b)
@@ -187,7 +187,7 @@ HEADER = ("n", "d", "method", "CPU seconds: median (range)", "times sqrtm's", "r
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """Return one line of the table."""
+    """One line of the table."""
     timing, known = row["cpu_seconds"], row["error_of_known_answer"]
     spread = f"{timing.median:.3f} ({timing.smallest:.3f} to {timing.largest:.3f}, n = {timing.repeats})"
     ratio = "–" if row["of_sqrtm"] is None else f"{row['of_sqrtm']:.4f}"

@@ -1,7 +1,7 @@
-"""Whole passes, images to FID, IS, KID, precision and recall: ours beside torch-fidelity and pytorch-fid, one process.
+"""Whole passes, images to FID, IS, KID, precision and recall: ours next to torch-fidelity and pytorch-fid, one process.
 
 `python -m benchmarks.measure [--num 48] [--weights PATH] [--json | --markdown]`. Without weights a random network is made, which
-costs the same. CPU seconds with one thread; peak memory is not compared. The classifier's pass stands beside them.
+costs the same. CPU seconds with one thread; peak memory is not compared. The classifier's pass is next to them.
 """
 
 import argparse
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def cells(name: str, row: dict[str, Any], num: int) -> list[str]:
-    """Return one line of the table."""
+    """One line of the table."""
     values = [f"{row[key]:.7g}" if key in row else "–" for key in ("fd", "is", "precision", "recall")]
     return [name, f"{row['cpu_seconds']:.1f}", f"{row['cpu_seconds'] / (2 * num) * 1000:.0f}", *values]
 

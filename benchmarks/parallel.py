@@ -96,7 +96,7 @@ def in_sequence(processes: list["subprocess.Popen[str]"]) -> None:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the seconds of both ways, their update pairs per second and the share that side by side loses."""
+    """Seconds of both ways, their update pairs per second and the share that side by side loses."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     each = max(cores // options.count, 1)
     with trainings(options, cores) as alone, trainings(options, each) as beside:
@@ -109,7 +109,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def report(case: Case, count: int, steps: int, result: dict[str, Any]) -> str:
-    """Return the table and the sentence below it."""
+    """Table and the sentence below it."""
 
     def row(way: str, timing: Timing) -> list[str]:
         spread = f"{timing.median:.2f} ({timing.smallest:.2f} to {timing.largest:.2f}, n = {timing.repeats})"

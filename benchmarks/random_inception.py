@@ -47,7 +47,7 @@ def write_random_inception(path: Path, images: NDArray[np.uint8], seed: int = 0)
 
 
 def digits(num: int) -> NDArray[np.uint8]:
-    """Return the first of scikit-learn's digits as uint8 (num, 1, 32, 32)."""
+    """The first of scikit-learn's digits as uint8 (num, 1, 32, 32)."""
     from sklearn.datasets import load_digits
 
     small = np.rint(load_digits().images[:num] * 255 / 16).astype(np.uint8)

@@ -24,7 +24,7 @@ CLASSES = {
 
 
 def reference_step(case: Case, folder: Path) -> Callable[[], object]:
-    """Return one update pair as the release's training scripts do it: every layer once a step, the generator twice."""
+    """One update pair as the release's training scripts do it: every layer once a step, the generator twice."""
     config = case.config()
     if (case.model, case.dataset) not in CLASSES:
         raise SystemExit(f"the release has no {case.model} for {case.dataset}")

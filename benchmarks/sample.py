@@ -19,7 +19,7 @@ from tests.plain import PlainGenerator
 
 
 def measure(case: Case, repeats: int) -> dict[str, Any]:
-    """Return images a second of both."""
+    """Images a second of both."""
     config = case.config()
     generator = build_generator(config, case.shape)
     plain = PlainGenerator(config.generator, case.shape, config.latent_dim, case.time_steps, config.scoring_mode)

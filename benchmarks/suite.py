@@ -8,7 +8,7 @@ ABSENT = "not yet measured"
 TITLE = """\
 # Benchmarks
 
-Written by `python -m benchmarks` (`make bench`). An entry is measured by the command that stands in it, on the machine named
+Written by `python -m benchmarks` (`make bench`). An entry is measured by the command in it, on the machine named
 there; `python -m benchmarks NAME...` measures sections or single entries again and leaves the others as they are. Seconds are
 medians, with the range over repetitions in brackets.
 """
@@ -26,7 +26,7 @@ class Entry:
     needs_cuda: bool = False
 
     def command(self, reference: str | None = None) -> list[str]:
-        """Return the words after `python -m`."""
+        """Words after `python -m`."""
         words = [f"benchmarks.{self.module}", *self.arguments]
         return [*words, "--reference", reference] if reference and self.has_reference else words
 
@@ -128,12 +128,12 @@ SECTIONS = (
 
 
 def entries() -> dict[str, Entry]:
-    """Return every entry by its name in full, `section/entry`."""
+    """Every entry by its name in full, `section/entry`."""
     return {f"{section.name}/{entry.name}": entry for section in SECTIONS for entry in section.entries}
 
 
 def chosen_entries(names: list[str]) -> dict[str, Entry]:
-    """Return the entries of the sections and of the single entries that are named; all if none is.
+    """Entries of the sections and of the single entries that are named; all if none is.
 
     Raises
     ------
@@ -144,19 +144,19 @@ def chosen_entries(names: list[str]) -> dict[str, Entry]:
     for name in names:
         if name not in found and name not in {section.name for section in SECTIONS}:
             known = ", ".join(section.name for section in SECTIONS)
-            raise ValueError(f"no benchmark is called {name!r}; use {known}, or one entry such as {next(iter(found))}")
+            raise ValueError(f"no benchmark is named {name!r}; use {known}, or one entry such as {next(iter(found))}")
     return {key: entry for key, entry in found.items() if not names or {key, key.partition("/")[0]} & set(names)}
 
 
 def read_results(text: str) -> dict[str, str]:
-    """Return what RESULTS.md says of each entry, by its name in full."""
+    """The text of each entry of RESULTS.md, by its name in full."""
     parts = re.split(r"^### (\S+)$", re.sub(r"^## .*$", "### /", text, flags=re.MULTILINE), flags=re.MULTILINE)
     found = dict(zip(parts[1::2], parts[2::2], strict=True))
     return {name: body.strip() for name, body in found.items() if name in entries()}
 
 
 def render_results(results: Mapping[str, str]) -> str:
-    """Return RESULTS.md with an entry for everything, measured or not yet."""
+    """RESULTS.md with an entry for everything, measured or not yet."""
     blocks = [TITLE.strip()]
     for section in SECTIONS:
         blocks += [f"## {section.name}", section.about]

@@ -33,7 +33,7 @@ class Memory:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the options."""
+    """The options."""
     options = argparse.ArgumentParser(description="Seconds of one update pair, and peak memory")
     options.add_argument("--model", default="sgad", choices=("sgan", "swgan", "sgad", "hybrid"))
     options.add_argument("--dataset", default="mnist", choices=sorted(SHAPES))
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def contestants(case: Case, reference: Path | None, only: str | None = None) -> dict[str, Run]:
-    """Return what is compared, by name."""
+    """The contestants, by name."""
     makers = {"engine": engine_step, "plain": plain_step, "dense": dense_step}
     if reference is not None:
         makers["reference"] = lambda case: reference_step(case, reference)
@@ -72,7 +72,7 @@ def prepare(threads: int, device: str = "cpu", precision: str = "float32") -> No
 
 
 def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
-    """Return everything about one case."""
+    """Measure everything about one case."""
     is_on_gpu = case.device.startswith("cuda")
     wait = torch.cuda.synchronize if is_on_gpu else (lambda: None)
     runs = contestants(case, options.reference)
@@ -104,7 +104,7 @@ def time_in_a_row(run: Run, count: int, wait: Run, clock: Callable[[], float] = 
 
 
 def _unmeasured(case: Case) -> int:
-    """Return how many pairs run before one is recorded as a CUDA graph: none on a CPU."""
+    """How many pairs run before one is recorded as a CUDA graph: none on a CPU."""
     return WARM_UP if case.device.startswith("cuda") else 0
 
 
@@ -120,7 +120,7 @@ def _memory(case: Case, options: argparse.Namespace, name: str) -> Memory:
 
 
 def memory_of_one(case: Case, options: argparse.Namespace) -> Memory:
-    """Return the peak memory of this process after two steps of one contestant, and what it took before the first."""
+    """Peak memory of this process after two steps of one contestant, and what it took before the first."""
     (run,) = contestants(case, options.reference, options.only).values()
     at_rest = _peak(case)
     for _ in range(_unmeasured(case) + 2):
@@ -133,7 +133,7 @@ def _peak(case: Case) -> float:
 
 
 def rows(result: dict[str, Any]) -> list[list[str]]:
-    """Return the lines of a table."""
+    """Lines of a table."""
     case, timings = result["case"], result["seconds"]
     memory = result.get("peak_memory_mb", {})
     lines = []

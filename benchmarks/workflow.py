@@ -2,7 +2,7 @@
 
 python -m benchmarks.workflow [--runs 2000 10000] [--json | --markdown]
 
-One run goes through the real workflow. Its files and Snakemake's records of them then stand in for those of
+One run goes through the real workflow. Its files and Snakemake's records of them then replace those of
 N seeds, so that the second measurement looks at what a finished experiment has: times, parameters, checksums.
 """
 
@@ -119,7 +119,7 @@ def stand_in(folder: Path, num_runs: int) -> None:
 
 
 def measure(folder: Path, num_runs: int) -> list[Cost]:
-    """Return the cost of planning `num_runs` runs and of finding them all done."""
+    """Cost of planning `num_runs` runs and of finding them all done."""
     write_experiment(folder, num_runs)
     target = ("-n", "-q", "--config", "experiment=bench")
     empty = folder / "empty"
@@ -138,7 +138,7 @@ HEADER = ("runs", "what", "seconds", "CPU s", "MB")
 
 
 def cells(cost: Cost) -> list[str]:
-    """Return one line of the table."""
+    """One line of the table."""
     return [str(cost.runs), cost.what, f"{cost.seconds:.1f}", f"{cost.cpu_seconds:.1f}", f"{cost.peak_mb:.0f}"]
 
 

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "--golden", nargs="+", type=Path, default=(), metavar="FILE", help="golden files to run as well"
     )
     options.add_argument(
-        "--reference", type=Path, metavar="DIR", help="checkout of the authors' release, timed beside ours"
+        "--reference", type=Path, metavar="DIR", help="checkout of the authors' release, timed next to ours"
     )
     options.add_argument("--data", type=Path, metavar="DIR", help="prepared data with digits, for a whole training")
     options.add_argument("--list", action="store_true", help="print the stages and stop")

@@ -77,8 +77,8 @@ def decode(
     if mode == "AttentionScoring_1":
         mixed = mix_frames(frames, projection, engine, asks_frame=query == "frame", keep_steps=keep_steps)
         if mixed is not None:
-            images, shares_found = mixed
-            return Decoded(images[-1], images, None, shares_found) if keep_steps else Decoded(images, None, None)
+            made, weights = mixed
+            return Decoded(made[-1], made, None, weights) if keep_steps else Decoded(made, None, None)
     # Taken apart once: each index into the whole would cost a gradient of the whole.
     inputs, projected = frames.unbind(), projection.unbind()
     image, features = inputs[0], projected[0]

@@ -14,17 +14,17 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 
 def taps_of(weight: Tensor) -> Tensor:
-    """Return the taps (16 O, C) of a transposed convolution's weight (C, O, 4, 4)."""
+    """Taps (16 O, C) of a transposed convolution's weight (C, O, 4, 4)."""
     return weight.detach().permute(2, 3, 1, 0).reshape(-1, len(weight))
 
 
 def weight_of(taps: Tensor, shape: torch.Size) -> Tensor:
-    """Return the weight of `shape` (C, O, 4, 4) whose taps these are."""
+    """Weight of `shape` (C, O, 4, 4) whose taps these are."""
     return taps.view(4, 4, shape[1], shape[0]).permute(3, 2, 0, 1).contiguous()
 
 
 def product(x: Tensor, taps: Tensor) -> Tensor:
-    """Return the pixels (N, 2H, 2W, O) of x (N, H, W, C)."""
+    """Pixels (N, 2H, 2W, O) of x (N, H, W, C)."""
     count, height, width, inputs = x.shape
     channels = len(taps) // 16
     grids = (taps @ x.reshape(-1, inputs).t()).view(4, 4, channels, count, height, width)
@@ -36,7 +36,7 @@ def product(x: Tensor, taps: Tensor) -> Tensor:
 
 
 def gradients(gradient: Tensor, x: Tensor, taps: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of x and of the taps from that of the pixels (N, 2H, 2W, O)."""
+    """Gradients of x and of the taps from that of the pixels (N, 2H, 2W, O)."""
     count, height, width, inputs = x.shape
     channels = gradient.shape[-1]
     padded = functional.pad(gradient, (0, 0, 1, 1, 1, 1)).view(count, height + 1, 2, width + 1, 2, channels)
@@ -48,7 +48,7 @@ def gradients(gradient: Tensor, x: Tensor, taps: Tensor) -> tuple[Tensor, Tensor
 
 
 def _shifted(padded: Tensor, height: int, width: int) -> list[tuple[tuple[int, int], Tensor]]:
-    """Return each tap with the view (N, H, W, O) of the padded, interleaved pixels that it meets."""
+    """Each tap with the view (N, H, W, O) of the padded, interleaved pixels that it meets."""
     return [
         (
             (row, column),

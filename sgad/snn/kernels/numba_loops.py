@@ -20,7 +20,7 @@ _jit = jit(error_model="numpy")
 
 
 def neuron_constants(tau: float, threshold: float, width: float, pool: int, dtype: np.dtype[Any]) -> Any:
-    """Return the scalars of the loops as an array of `dtype`."""
+    """Scalars of the loops as an array of `dtype`."""
     values = [tau, threshold, 1.0, 0.0, 1.0 / (pool * pool), width / 2, math.pi / 2 * width, width, 1 / width]
     return np.array(values, dtype=dtype)
 

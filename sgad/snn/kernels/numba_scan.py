@@ -39,7 +39,7 @@ def _slots() -> int:
 
 
 def batch_moments(x: Tensor) -> tuple[Any, Any]:
-    """Return mean and biased variance (T, C), float64, of (T, B, H, W, C)."""
+    """Mean and biased variance (T, C), float64, of (T, B, H, W, C)."""
     # torch refuses a single value with words of its own; `StepBatchNorm.record` has better ones.
     if x.dtype == torch.float64 and x[0].numel() > x.shape[-1]:
         return _moments_as_torch_rounds(x.detach())
@@ -53,7 +53,7 @@ def batch_moments(x: Tensor) -> tuple[Any, Any]:
 
 
 def _moments_as_torch_rounds(x: Tensor) -> tuple[Any, Any]:
-    """Return the moments that torch's batch norm computes, one step after the other.
+    """Moments that torch's batch norm computes, one step after the other.
 
     Double precision is there to be compared with the release. torch adds up in sequence, with an error of 1e-14 that a
     better sum does not have; two updates by RMSprop make 1e-9 of the difference.
@@ -116,7 +116,7 @@ def layer_gradients(
     x: Tensor, weight: Tensor | None, scale: Tensor, shift: Tensor, moments: tuple[Any, Any], own: bool, eps: float,
     scan: Scan, gradient: Tensor,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:  # fmt: skip
-    """Return the gradients of currents, batch norm's weight and bias, from that of the spikes."""
+    """Gradients of currents, batch norm's weight and bias, from that of the spikes."""
     return _all_gradients(x, weight, scale, shift, moments, own, eps, scan, gradient, None, None)[:3]
 
 
@@ -160,7 +160,7 @@ def norm_gradients(
 
 
 def layer_moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
-    """Return the mean and variance (T, C) that a layer is normalised by; zeros and ones without batch norm."""
+    """Mean and variance (T, C) that a layer is normalised by; zeros and ones without batch norm."""
     if norm is None:
         return np.zeros((len(x), x.shape[-1])), np.ones((len(x), x.shape[-1]))
     if norm.mean is None or norm.var is None:
@@ -170,7 +170,7 @@ def layer_moments(x: Tensor, norm: Norm | None) -> tuple[Any, Any]:
 
 
 def layer_affine(x: Tensor, norm: Norm | None, moments: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
-    """Return scale and shift (T, C), or (1, C), that normalise the currents."""
+    """Scale and shift (T, C), or (1, C), that normalise the currents."""
     if norm is None:
         return x.new_ones(1, x.shape[-1]), x.new_zeros(1, x.shape[-1])
     scale = norm.weight.detach().double().numpy() / np.sqrt(moments[1] + norm.eps)
@@ -188,7 +188,7 @@ def _items(shape: tuple[int, ...]) -> int:
 
 
 def scan_arrays(x: Tensor, scan: Scan) -> tuple[Any, Any]:
-    """Return the weights over time (empty if there are none) and the scalars of the compiled loops."""
+    """Weights over time (empty if there are none) and the scalars of the compiled loops."""
     neuron = scan.neuron
     array = x.detach().numpy()
     constants = loops.neuron_constants(neuron.tau, neuron.threshold, neuron.width, scan.pool, array.dtype)
@@ -196,14 +196,14 @@ def scan_arrays(x: Tensor, scan: Scan) -> tuple[Any, Any]:
 
 
 def _optional(value: Tensor | None, like: Tensor) -> Any:
-    """Return a (B, H, W, C) array; an absent one has no elements, because compiled loops know no None."""
+    """An array (B, H, W, C); an absent one has no elements, because compiled loops know no None."""
     return like.new_empty(0, 0, 0, 0).numpy() if value is None else value.detach().contiguous().numpy()
 
 
 def layer_spikes(
     x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, scan: Scan
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the spikes of normalised currents, pooled or weighted over time, and the last potentials if asked for."""
+    """Spikes of normalised currents, pooled or weighted over time, and the last potentials if asked for."""
     shape = _out_shape(x, scan)
     out = x.new_empty(shape)
     # At an odd edge, pooling leaves neurons out; nothing ever reads their potentials.
@@ -218,7 +218,7 @@ def layer_spikes(
 
 
 def _chunks(x: Tensor, pool: int) -> tuple[int, ...]:
-    """Return the sizes that `loops.scan_backward` takes: about CHUNK neurons that lie side by side are one chunk."""
+    """Sizes that `loops.scan_backward` takes: about CHUNK neurons in a row are one chunk."""
     _, batch, height, width, channels = x.shape
     if pool == 1:
         # All images' pixels are one line.
@@ -234,7 +234,7 @@ def scan_gradients(
     x: Tensor, scale: Tensor, shift: Tensor, state: Tensor | None, mean: Any, scan: Scan, gradient: Tensor,
     gradient_last: Tensor | None, collect: bool,
 ) -> tuple[Tensor, Tensor | None, Any, Any]:  # fmt: skip
-    """Return the gradients of normalised currents and of the state, and what `norm_gradients` needs if `collect`."""
+    """Gradients of normalised currents and of the state, and what `norm_gradients` needs if `collect`."""
     odd = x.shape[2] % scan.pool or x.shape[3] % scan.pool
     to_x = torch.zeros_like(x) if odd else torch.empty_like(x)
     to_state = None if state is None else x.new_zeros(state.shape)

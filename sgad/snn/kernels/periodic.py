@@ -50,7 +50,7 @@ class _PeriodicSynapse(torch.autograd.Function):
 
 
 def list_periods(x: Tensor, scale: Tensor, shift: Tensor, scan: Scan) -> tuple[Any, Any]:
-    """Return counts and entries (see `periodic_loops`) of the neurons that fire on currents (1, B, H, W, C)."""
+    """Counts and entries (see `periodic_loops`) of the neurons that fire on currents (1, B, H, W, C)."""
     _, batch, height, width, channels = x.shape
     cells = (batch, height // scan.pool, width // scan.pool)
     counts = np.empty(cells, dtype=np.int32)
@@ -121,7 +121,7 @@ def _convolution_weight(counts: Any, entries: Any, gradient: Tensor, weight: Ten
 
 
 def _to_spikes(gradient: Tensor, weight: Tensor, scan: Scan, x: Tensor) -> Tensor:
-    """Return the gradient of all pooled spikes; it differs from step to step, so this product is dense."""
+    """Gradient of all pooled spikes; it differs from step to step, so this product is dense."""
     if weight.ndim == 2:
         cells = (x.shape[2] // scan.pool, x.shape[3] // scan.pool, x.shape[4])
         return (gradient.flatten(0, 1) @ weight).view(*gradient.shape[:2], *cells)

@@ -19,7 +19,7 @@ _jit = jit(error_model="numpy")
 
 
 def divisors(steps: int) -> tuple[Any, Any]:
-    """Return (starts, flat list): flat[starts[t] : starts[t + 1]] are the p - 1 for all p that divide t + 1."""
+    """Divisors as (starts, flat list): flat[starts[t] : starts[t + 1]] are the p - 1 for all p that divide t + 1."""
     lists = [[p - 1 for p in range(1, t + 2) if (t + 1) % p == 0] for t in range(steps)]
     starts = np.cumsum([0, *(len(found) for found in lists)])
     return starts, np.array([p for found in lists for p in found], dtype=np.int64)

@@ -19,9 +19,9 @@ DENSE = 0.3
 def sample_pixels(
     x: Tensor, linear: nn.Linear, deconvolutions: Sequence[nn.ConvTranspose2d], base: tuple[int, int], scan: Scan
 ) -> Tensor | None:
-    """Return the currents (T, B, H, W, C) of the last deconvolution, for constant currents x (1, B, N) of the first neurons.
+    """Currents (T, B, H, W, C) of the last deconvolution, for constant currents x (1, B, N) of the first neurons.
 
-    Neurons stand before each layer; between `linear` and the first deconvolution, features become images of `base` (H, W).
+    Neurons are before each layer; between `linear` and the first deconvolution, features become images of `base` (H, W).
     With `scan.weights`, their weighted sum over time, (1, B, H, W, C). None if too many neurons fire for this to be fast.
     """
     spikes = _hidden_spikes(x, linear, scan)
@@ -56,7 +56,7 @@ def sample_pixels(
 
 
 def _hidden_spikes(x: Tensor, linear: nn.Linear, scan: Scan) -> Any:
-    """Return the spikes (B, T, features) of the neurons behind the linear layer, as bytes."""
+    """Spikes (B, T, features) of the neurons behind the linear layer, as bytes."""
     one, zero = x.new_ones(1, x.shape[-1]), x.new_zeros(1, x.shape[-1])
     counts, entries = list_periods(x[:, :, None, None, :], one, zero, scan)
     _, constants = scans.scan_arrays(x, scan)
@@ -83,13 +83,13 @@ def _bias(layer: nn.Linear | nn.ConvTranspose2d) -> Any:
 
 
 def _empty_lists(base: tuple[int, int], layer: int, steps: int, channels: int) -> tuple[Any, Any]:
-    """Return room for the spikes before deconvolution number `layer`."""
+    """Room for the spikes before deconvolution number `layer`."""
     pixels = base[0] * base[1] * 4**layer
     # One word of eight more: the loops write before they know whether it counts.
     return np.empty((pixels, steps + 1), dtype=np.int32), np.empty((pixels, steps * channels + 8), dtype=np.uint16)
 
 
 def _empty_currents(base: tuple[int, int], layer: int, steps: int, bias: Any) -> Any:
-    """Return room for what deconvolution number `layer` makes, with a border of one pixel."""
+    """Room for what deconvolution number `layer` makes, with a border of one pixel."""
     height, width = (size * 2 ** (layer + 1) + 2 for size in base)
     return np.empty((steps, height, width * len(bias)), dtype=bias.dtype)

@@ -9,7 +9,7 @@ from sgad.snn.neurons import lif_steps
 
 
 def normalise(x: Tensor, norm: Norm) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Return the normalised currents, and mean and biased variance (T, C) where they are the batch's own."""
+    """Normalised currents, and mean and biased variance (T, C) where they are the batch's own."""
     if norm.mean is not None and norm.var is not None:
         scale = norm.weight * torch.rsqrt(norm.var + norm.eps)
         return x * scale + (norm.bias - norm.mean * scale), None, None
