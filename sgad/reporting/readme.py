@@ -25,6 +25,10 @@ from sgad.store.summary import summarise
 
 #: The same tables with everything that their captions say.
 PROTOCOLS = "tables/results.md"
+#: Columns of measures in README; the others are a click away.
+MEASURES = 3
+#: Heading of the block of other people's figures.
+REPORTED = "reported by others"
 _BLOCK = re.compile(r"(<!-- results: ([\w ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
@@ -50,41 +54,69 @@ def results_block(experiments: Sequence[str], results_dir: Path | str = "results
 
 
 def _tables(stored: Stored) -> Iterator[str]:
-    """Yield the result table of each data set, with what a glance needs below it and a link to the rest."""
+    """Yield the small results table of each data set, the reported figures apart, and a link to the rest."""
     summary = summarise(stored.metrics, stored.runs)
     tables = results_tables(summary, stored.runs, stored.captions)
-    for dataset, table in zip(dict.fromkeys(stored.runs["dataset"]), tables, strict=True):
-        is_compared = any(column.group == "reported" for column in table.columns)
+    for dataset, whole in zip(dict.fromkeys(stored.runs["dataset"]), tables, strict=True):
+        table = _glance(whole)
         caption = sentences(
             [
                 MEANS,
                 data_caption(stored.captions, dataset, stored.runs),
                 f"{OTHER_PROTOCOL} by another protocol" if _is_marked(table) else "",
                 set_aside_caption(summary[summary["dataset"] == dataset]),
-                comparability(stored.metrics) if is_compared else "",
             ]
         )
-        yield to_markdown(_narrowed(replace(table, caption=caption)))
+        yield to_markdown(replace(table, caption=caption))
+        reported = _reported(whole, comparability(stored.metrics))
+        if reported is not None:
+            yield to_markdown(reported)
         if (stored.folder / PROTOCOLS).is_file():
-            what = "How each column was measured" + (", and whose the reported figures are" if is_compared else "")
+            what = "All measures, and how each was taken" + (", and whose the reported figures are" if reported else "")
             yield f"[{what}](results/reference/{stored.folder.name}/{PROTOCOLS}).\n"
+
+
+def _glance(table: Table) -> Table:
+    """The rows that were computed here and the marks for scale, with few columns: no wider than a page."""
+    measured = [index for index, column in enumerate(table.columns) if column.is_number and column.heading != "T"]
+    shown = [index for index in measured if table.columns[index].group != "reported"][:MEASURES]
+    kept = [
+        index
+        for index, column in enumerate(table.columns)
+        if index in shown or column.heading in ("model", "variant", "T", "runs")
+    ]
+    blocks = [(heading, rows) for heading, rows in table.blocks if heading != REPORTED]
+    narrow = _with_columns(replace(table, blocks=blocks), [index for index in kept if not _is_constant(table, index)])
+    return replace(narrow, columns=[replace(column, group="") for column in narrow.columns])
+
+
+def _reported(table: Table, caption: str) -> Table | None:
+    """Other people's figures, in a table of their own; None where there are none."""
+    blocks = [("", rows) for heading, rows in table.blocks if heading == REPORTED]
+    if not blocks:
+        return None
+    kept = [
+        index
+        for index, column in enumerate(table.columns)
+        if column.group == "reported" or column.heading in ("model", "family", "T")
+    ]
+    narrow = _with_columns(replace(table, blocks=blocks), kept)
+    columns = [replace(column, group="") for column in narrow.columns]
+    return replace(
+        narrow, title=f"Reported by others: {table.title.removeprefix('Results on ')}", columns=columns, caption=caption
+    )
+
+
+def _with_columns(table: Table, kept: Sequence[int]) -> Table:
+    return replace(
+        table,
+        columns=[table.columns[index] for index in kept],
+        blocks=[(heading, [_select(row, kept) for row in rows]) for heading, rows in table.blocks],
+    )
 
 
 def _is_marked(table: Table) -> bool:
     return any(cell.text.endswith(OTHER_PROTOCOL) for _, rows in table.blocks for row in rows for cell in row)
-
-
-def _narrowed(table: Table) -> Table:
-    """Return the table without columns that say the same in every row of a model, and groups if there is but one."""
-    groups = {column.group for column in table.columns if column.group}
-    kept = [index for index, column in enumerate(table.columns) if not _is_constant(table, index)]
-    return replace(
-        table,
-        columns=[
-            replace(table.columns[index], group="") if len(groups) == 1 else table.columns[index] for index in kept
-        ],
-        blocks=[(heading, [_select(row, kept) for row in rows]) for heading, rows in table.blocks],
-    )
 
 
 def _is_constant(table: Table, index: int) -> bool:
