@@ -65,6 +65,16 @@ def test_each_dependency_is_pinned_within_its_range(project: dict[str, Any], pin
     assert outside == []
 
 
+def test_the_rules_environment_has_what_the_package_needs_with_the_same_pins(
+    project: dict[str, Any], pins: dict[str, str], repository: Path
+) -> None:
+    parts = yaml.safe_load((repository / "workflow/envs/sgad.yaml").read_text())["dependencies"]
+    extras = [project["optional-dependencies"][extra] for extra in ("train", "measures", "reports")]
+    texts = [text for group in (project["dependencies"], *extras) for text in group]
+    wanted = {normalised(Requirement(text).name) for text in texts}
+    assert parts[-1]["pip"] == [f"{name}=={pins[name]}" for name in sorted(wanted)]
+
+
 def test_what_is_installed_is_what_is_pinned(pins: dict[str, str]) -> None:
     installed = {
         normalised(found.metadata["Name"]): found.version

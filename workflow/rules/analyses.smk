@@ -8,6 +8,8 @@ rule neurons:
         f"{DATA}/{{dataset}}/neurons-synthetic.npz",
     log:
         "logs/neurons/{dataset}.log",
+    conda:
+        "../envs/sgad.yaml"
     resources:
         mem_mb=1000,
         runtime=5,
@@ -30,6 +32,8 @@ rule analyse:
         "logs/analyse/{dataset}/{model}/{variant}/seed{seed}.log",
     group:
         "evaluate"
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         mem_mb=4000,

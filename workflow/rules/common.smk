@@ -7,8 +7,11 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 
+import sgad
+from sgad import __version__
 from sgad.catalogue import lookup
 from sgad.catalogue.discovery import add_plugins
 from sgad.catalogue.metrics import files_needed
@@ -19,28 +22,35 @@ from sgad.data.description import load_description
 from sgad.errors import SgadError, nearest
 from sgad.runs.finished import adopt_finished
 
-# What --config takes: default and meaning.
-SETTINGS = {
-    "experiment": "quick",  # name in configs/experiments/, or the path of such a file
-    "data": "data",  # prepared data sets
-    "results": "results",  # runs, experiments
-    "plugins": "",  # Python files with analyses, tables or figures of your own, separated by commas
-    "from": "",  # where raw files lie, handed to `sgad prepare`
-    "device": "",  # cpu, auto, cuda:N; empty: cpu where the profile sets gpu=0, else auto
-    "threads": 1,  # cores a training job takes
-    "retries": 2,  # further attempts of a training; each resumes, with twice the time and memory
-    "max_minutes": 1440,  # longest time that a cluster grants a job
-}
+# What --config takes: names, types and defaults.
+SCHEMA = yaml.safe_load(Path(workflow.source_path("../schemas/config.schema.yaml")).read_text(encoding="utf-8"))
+SETTINGS = {key: value["default"] for key, value in SCHEMA["properties"].items()}
+
+
+if Path("config/config.yaml").is_file():
+
+    configfile: "config/config.yaml"
 
 
 def unsuitable(key, value):
     """Return what is wrong with a value of --config, empty if nothing; `KEY=` stands for the default."""
     if isinstance(SETTINGS[key], int):
-        return "" if value is None or type(value) is int else f"{value!r} is no whole number; write {key}={SETTINGS[key]}"
+        if value is not None and type(value) is not int:
+            return f"{value!r} is no whole number; write {key}={SETTINGS[key]}"
+        least = SCHEMA["properties"][key]["minimum"]
+        return "" if value is None or value >= least else f"{value} is below {least}; write {key}={SETTINGS[key]}"
     if isinstance(value, str) or value is None:
-        return f"{value} holds braces, which stand for wildcards; choose another name" if set("{}") & set(value or "") else ""
+        return (
+            f"{value} holds braces, which stand for wildcards; choose another name"
+            if set("{}") & set(value or "")
+            else ""
+        )
     # Snakemake makes 202401 of 2024_01 and 7 of 007, and takes quotes off before it does.
-    way = "the path of the file, as in experiment=configs/experiments/007.yaml" if key == "experiment" else f"{key}=./NAME"
+    way = (
+        "the path of the file, as in experiment=configs/experiments/007.yaml"
+        if key == "experiment"
+        else f"{key}=./NAME"
+    )
     return f"what was written has been read as {value!r}, not as a name; write {way}"
 
 
@@ -82,9 +92,32 @@ _gpu_limit = workflow.global_resources.get("gpu")
 DEVICE = str(SETTINGS["device"]) or ("cpu" if _gpu_limit is not None and _gpu_limit.value == 0 else "auto")
 RETRIES, MAX_MINUTES = int(SETTINGS["retries"]), int(SETTINGS["max_minutes"])
 
-# Shell lines say `sgad`; this makes it the one beside the Python that runs Snakemake, on cluster nodes, too.
+
+def with_tag(image):
+    """The image with the tag of this release, if it has none of its own."""
+    return image if ":" in Path(image).name else f"{image}:{__version__}"
+
+
+container: with_tag(str(SETTINGS["image"]))
+
+
+def where_sgad_is():
+    """Shell line that makes `sgad` the right one.
+
+    Of the Python that runs Snakemake, on cluster nodes, too; in an environment of --sdm conda, which holds the
+    requirements alone, of this checkout; in a container what is installed there.
+    """
+    ways = {str(getattr(way, "value", way)) for way in workflow.deployment_settings.deployment_method}
+    if "apptainer" in ways:
+        return ""
+    if "conda" in ways:
+        root = Path(sgad.__file__).resolve().parents[1]
+        return f'export PYTHONPATH={shlex.quote(str(root))}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}"; sgad() {{{{ python -m sgad "$@"; }}}}; '
+    return f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"; '
+
+
 # Where a stage is worth watching, its descriptor 3 is the terminal: progress goes there and to the log.
-shell.prefix(f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH" SGAD_PROGRESS_SECONDS=10; ')
+shell.prefix(f"{where_sgad_is()}export SGAD_PROGRESS_SECONDS=10; ")
 
 
 wildcard_constraints:

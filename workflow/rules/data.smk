@@ -6,6 +6,8 @@ rule prepare:
         f"{DATA}/{{dataset}}/manifest.json",
     log:
         "logs/prepare/{dataset}.log",
+    conda:
+        "../envs/sgad.yaml"
     resources:
         # Where the raw files lie does not change what they are, so it is no reason to prepare them again.
         source=f"--from {shlex.quote(str(SETTINGS['from']))}" if SETTINGS["from"] else "",
@@ -26,6 +28,8 @@ rule classifier:
         f"{DATA}/{{dataset}}/classifier/classifier.json",
     log:
         "logs/classifier/{dataset}.log",
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         mem_mb=doubled(4000),
@@ -46,6 +50,8 @@ rule autoencoder:
         f"{DATA}/{{dataset}}/classifier/autoencoder.safetensors",
     log:
         "logs/autoencoder/{dataset}.log",
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         mem_mb=4000,

@@ -11,6 +11,8 @@ rule measure:
         "logs/measure/{dataset}/{model}/{variant}/seed{seed}.log",
     group:
         "evaluate"
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         mem_mb=doubled(4000),
@@ -32,6 +34,8 @@ rule baselines:
         f"{EXPERIMENT_DIR}/baselines/{{dataset}}.json",
     log:
         "logs/baselines/{dataset}.log",
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         mem_mb=doubled(4000),

@@ -21,6 +21,8 @@ rule collect:
         provenance=f"{EXPERIMENT_DIR}/provenance.json",
     log:
         f"logs/collect/{EXPERIMENT.name}.log",
+    conda:
+        "../envs/sgad.yaml"
     params:
         experiment=SETTINGS["experiment"],
         results=subpath(output.metrics, ancestor=3),
@@ -44,6 +46,8 @@ rule tables:
         ),
     log:
         f"logs/tables/{EXPERIMENT.name}.log",
+    conda:
+        "../envs/sgad.yaml"
     params:
         experiment=SETTINGS["experiment"],
         results=subpath(output[0], ancestor=3),
@@ -65,6 +69,8 @@ rule figures:
         ),
     log:
         f"logs/figures/{EXPERIMENT.name}.log",
+    conda:
+        "../envs/sgad.yaml"
     params:
         titles={kind.key: kind.title for kind in lookup.figures().values()},
         experiment=SETTINGS["experiment"],
@@ -87,6 +93,8 @@ rule report:
         ),
     log:
         f"logs/report/{EXPERIMENT.name}.log",
+    conda:
+        "../envs/sgad.yaml"
     params:
         experiment=SETTINGS["experiment"],
         results=subpath(output[0], ancestor=3),
@@ -98,6 +106,8 @@ rule report:
 rule regenerate:
     log:
         f"logs/regenerate/{EXPERIMENT.name}.log",
+    conda:
+        "../envs/sgad.yaml"
     params:
         experiment=SETTINGS["experiment"],
         results=RESULTS,

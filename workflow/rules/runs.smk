@@ -12,6 +12,8 @@ rule train:
     log:
         "logs/train/{dataset}/{model}/{variant}/seed{seed}.log",
     retries: train_retries()
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         gpu=0 if DEVICE == "cpu" else 1,
@@ -41,6 +43,8 @@ rule sample:
         "logs/sample/{dataset}/{model}/{variant}/seed{seed}.log",
     group:
         "evaluate"
+    conda:
+        "../envs/sgad.yaml"
     threads: int(SETTINGS["threads"])
     resources:
         mem_mb=doubled(4000),
