@@ -12,7 +12,7 @@ from sgad.data.labels import numbered, odd_labels
 from sgad.data.locate import NoData, candidates, default_dirs, locate
 from sgad.data.sources.base import UNREAD, Labels, RawData
 from sgad.data.trees import is_archive, md5_of
-from sgad.data.writing import nearly_black, other_shape
+from sgad.data.writing import blank_samples, nearly_black, num_blank, other_shape
 from sgad.errors import InputError
 
 #: Splits with more samples are checked by their first blocks; `sgad prepare` reads all of them anyway.
@@ -130,6 +130,7 @@ def _samples(data: RawData, description: DatasetConfig) -> list[Finding]:
     findings = []
     shape: tuple[int, ...] = ()
     brightest: float | None = None
+    blank, looked_at = 0, 0
     # A simulation is slow, and its samples can be no worse than the images that it records.
     enough = 1 if description.source == "simulated-events" else _READ_ALL
     for name, split in data.splits.items():
@@ -140,6 +141,7 @@ def _samples(data: RawData, description: DatasetConfig) -> list[Finding]:
                     raise other_shape(data, name, block.shape[1:], shape)
                 shape, read = block.shape[1:], read + len(block)
                 brightest = max(brightest or 0.0, float(block.max(initial=0)))
+                blank, looked_at = blank + num_blank(block), looked_at + len(block)
                 if read >= enough:
                     break
         except InputError as error:
@@ -149,6 +151,7 @@ def _samples(data: RawData, description: DatasetConfig) -> list[Finding]:
         findings.append(Finding("ok", f"{name}: {part} samples can be read, shape {'x'.join(map(str, shape))}"))
     if brightest is not None and (problem := nearly_black(brightest, description)):
         findings.append(finding_of("wrong", problem))
+    findings += [finding_of("odd", text) for text in blank_samples(blank, looked_at)]
     return [*findings, _family(shape)] if shape else findings
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sgad._version import __version__
 from sgad.data.description import RANGED, DatasetConfig, Shape, require_family, resize_advice
@@ -48,16 +49,16 @@ def write_prepared(
     """
     total = sum(split.count for split in data.splits.values())
     shape: tuple[int, ...] = ()
-    brightest = 0.0
+    brightest, blank = 0.0, 0
     with progress(total, title=f"prepare {description.name}", unit="samples") as bar:
         for name, split in data.splits.items():
-            shape, highest = _write_split(scratch, name, split, shape, bar, data)
-            brightest = max(brightest, highest)
+            shape, highest, empty = _write_split(scratch, name, split, shape, bar, data)
+            brightest, blank = max(brightest, highest), blank + empty
     if problem := nearly_black(brightest, description):
-        raise InputError(f"{data.root}: {problem}")
+        raise InputError(f"{description.name}: {problem}")
     # Only now are the labels known that are read with the images.
     data = numbered(data)
-    for text in (*data.oddities, *odd_labels(data)):
+    for text in (*data.oddities, *odd_labels(data), *blank_samples(blank, total)):
         tell(text)
     for name, split in data.splits.items():
         if split.labels is not None:
@@ -85,9 +86,9 @@ def nearly_black(brightest: float, description: DatasetConfig) -> str:
 
 def _write_split(
     scratch: Path, name: str, split: RawSplit, shape: tuple[int, ...], bar: ProgressLike, data: RawData
-) -> tuple[tuple[int, ...], float]:
-    """Write the images of a split; the shape of a sample, and the highest value of all."""
-    done, highest = 0, 0.0
+) -> tuple[tuple[int, ...], float, int]:
+    """Write the images of a split; the shape of a sample, the highest value of all, and how many samples are all 0."""
+    done, highest, blank = 0, 0.0, 0
     # Written, not mapped: the pages of a map would count as memory, and a full disk would kill the process.
     with open(scratch / images_file(name), "wb") as stream:
         for block in split.blocks():
@@ -98,11 +99,25 @@ def _write_split(
                 _begin_array(stream, scratch, (split.count, *shape), block.dtype)
             stream.write(np.ascontiguousarray(block).data)
             done += len(block)
-            highest = max(highest, float(block.max(initial=0)))
+            highest, blank = max(highest, float(block.max(initial=0))), blank + num_blank(block)
             bar.update(len(block))
     if done != split.count or not done:
         raise InputError(f"{data.root}: {done} of {split.count} {name} samples could be read; get the files again")
-    return shape, highest
+    return shape, highest, blank
+
+
+def num_blank(block: NDArray[Any]) -> int:
+    """How many samples of a block (n, ...) hold nothing but 0."""
+    return int((~block.reshape(len(block), -1).any(axis=1)).sum())
+
+
+def blank_samples(count: int, total: int) -> tuple[str, ...]:
+    """What to say of samples without a single pixel or event."""
+    if not count:
+        return ()
+    return (
+        f"{count} of {total} samples are all 0, black or without events in their time bins; remove them if not meant",
+    )
 
 
 def _begin_array(stream: BinaryIO, scratch: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

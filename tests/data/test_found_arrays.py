@@ -1,5 +1,6 @@
 """Arrays, lists and recordings as people have them: labels with gaps, other ranges, other names, other sensors."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sgad.data.events.format import Events, encode_events
 from sgad.data.prepared import load_prepared
 from sgad.errors import InputError
 from sgad.measures.readers import open_images
-from tests.data.builders import describe, images, png_bytes, run_prepare, write_celeba, write_recordings
+from tests.data.builders import describe, images, png_bytes, run_prepare, write_celeba, write_idx, write_recordings
 
 LABELS = np.arange(30) % 3
 
@@ -238,3 +239,26 @@ def test_another_sensor_is_told_by_its_side(tmp_path: Path) -> None:
 def test_measured_archives_hold_the_same_range_rules(tmp_path: Path) -> None:
     save(tmp_path, images=images(4).astype(np.int64))
     assert open_images(tmp_path / "tiny.npz").read(np.arange(4)).dtype == np.uint8
+
+
+def test_idx_files_that_were_packed_twice(tmp_path: Path) -> None:
+    arrays = write_idx(tmp_path / "raw", zipped=True)
+    for path in (tmp_path / "raw").glob("*.gz"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    run_prepare(describe("idx"), tmp_path / "raw", tmp_path / "out")
+    assert np.array_equal(load_prepared(tmp_path / "out").train.images[:, 0], next(iter(arrays.values())))
+
+
+@pytest.mark.parametrize("times", [[5] * 400, [7]])
+def test_a_recording_without_events_in_its_bins_is_odd(tmp_path: Path, times: list[int]) -> None:
+    write_recordings(tmp_path)
+    place = sorted(tmp_path.rglob("*.bin"))[0]
+    many = np.full(len(times), 12)
+    place.write_bytes(encode_events(Events(many, many, np.array(times), many % 2)))
+    found = check_dataset(describe("events", time_bins=4), [tmp_path])
+    odd = [finding for finding in found if finding.level == "odd"]
+    assert len(odd) == 1
+    assert "samples are all 0" in odd[0].text
+    told: list[str] = []
+    run_prepare(describe("events", time_bins=4), tmp_path, tmp_path / "out", told.append)
+    assert any("1 of " in text and "samples are all 0" in text for text in told)

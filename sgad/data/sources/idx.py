@@ -59,6 +59,8 @@ def _content(tree: Tree, name: str, description: DatasetConfig) -> bytes:
     refuse_stand_in(label, content[:1024])
     if name.endswith(".gz"):
         content = gunzip(content, label)
+        # A browser or a script may have packed once more what was packed already.
+        content = gunzip(content, label) if content.startswith(b"\x1f\x8b") else content
     check_content(content, label, name.rsplit("/", 1)[-1].removesuffix(".gz"), description)
     return content
 
