@@ -166,7 +166,8 @@ def _timed(
             step = units(kind.config, kind.shape) * card.seconds_a_unit
             yield kind, step, device_mb(kind.config, kind.shape), mark
         return
-    begun, rates, longest = time.monotonic(), [], 0.0
+    begun, longest = time.monotonic(), 0.0
+    rates: list[float] = []
     for kind in sorted(kinds, key=lambda kind: units(kind.config, kind.shape)):
         work, left = units(kind.config, kind.shape), seconds - (time.monotonic() - begun)
         # The start of a process comes on top of the steps: a kind takes at least as long as the one before.

@@ -16,10 +16,11 @@ from typing import Any, Unpack
 import numpy as np
 
 from sgad.catalogue.metrics import MetricInfo, plan
+from sgad.data.values import ValueRange
 from sgad.errors import InputError
 from sgad.measures.extractors.features import Extractor, Features
 from sgad.measures.extractors.networks import Missing, Sources, load_network
-from sgad.measures.images import ValueRange, images_of_array
+from sgad.measures.images import images_of_array
 from sgad.measures.quantities import Comparison, combine
 from sgad.measures.rows import Row
 from sgad.measures.stage import Settings, measure_any, sort_weights
@@ -158,7 +159,7 @@ def prepared(
         raise InputError(f"{missing.reason}; {missing.remedy}") from None
     if any(extractor.fixed_batch for extractor in extractors):
         raise InputError(
-            f"{wanted[0].metric} depends on batches of a fixed size in order, so it cannot be streamed; take fad_eval"
+            f"{wanted[0].key} depends on batches of a fixed size in order, so it cannot be streamed; take fad_eval"
         )
     return wanted, extractors
 

@@ -19,12 +19,12 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from sgad.data.values import ValueRange
 from sgad.measures.api import WITHOUT_WEIGHTS, features_of_batch, prepared, values_of
 from sgad.measures.extractors.features import Features, as_numpy
-from sgad.measures.images import ValueRange
 
 
-class ImageMeasures(Metric):  # type: ignore[misc]
+class ImageMeasures(Metric):
     """KID, precision, recall, a Frechet distance ... of one feature network; features are the state, gathered over processes.
 
     Arguments as for `sgad.measures.StreamedMeasures`; further ones go to `torchmetrics.Metric`. `update(images, real=...)`

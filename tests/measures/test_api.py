@@ -1,5 +1,7 @@
 """Measures from Python: arrays, tensors, folders; batches; torchmetrics."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -78,11 +80,14 @@ def test_batches_give_what_one_call_gives(sets, extractor):
     [
         (["kid", "cfd"], "pixels", "cannot be streamed together"),
         (["fid"], "inception", "weights absent"),
+        (["fad_fsvae"], "fad", "fad_fsvae depends on batches of a fixed size"),
         (["kid"], "nothing.pth", "nothing.pth does not exist"),
     ],
 )
 def test_what_cannot_be_streamed_is_refused(measures, extractor, message, monkeypatch):
     monkeypatch.setattr(networks, "find_inception_weights", lambda path: path)
+    fixed = networks.pixel_features()
+    monkeypatch.setattr(networks, "_fsvae", lambda *_: replace(fixed, fixed_batch=256))
     with pytest.raises(InputError, match=message):
         StreamedMeasures(measures, extractor=extractor)
 

@@ -74,7 +74,8 @@ def pixel_features() -> Extractor:
     """The images themselves, as float32 in 0..1: features (B, C H W) without any weights."""
 
     def compute(images: Bytes) -> tuple[Floats, None]:
-        return images.reshape(len(images), -1).astype(np.float32) / 255, None
+        values: Floats = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+        return values, None
 
     return Extractor(
         key=PIXELS,
