@@ -41,7 +41,7 @@ MEASURED_STEPS = 3
 MEASURING_SECONDS = 120.0
 #: The longest job that the workflow asks a cluster for, unless it is told otherwise.
 JOB_MINUTES = 1440
-#: What a run folder keeps beside its samples, in MB: grids, history, records.
+#: What a run folder keeps next to its samples, in MB: grids, history, records.
 SMALL_FILES_MB = 2.0
 
 

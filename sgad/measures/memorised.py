@@ -1,4 +1,4 @@
-"""Whether generated images are copies of training images: pixel distances beside held-out ones."""
+"""Whether generated images are copies of training images: pixel distances next to held-out ones."""
 
 from typing import Any
 

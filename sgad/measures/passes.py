@@ -1,4 +1,4 @@
-"""One pass of a set of images through a network: options, cache, and what the values that come of it are called."""
+"""One pass of a set of images through a network: options, cache, and the names of the values that come of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Feature networks: uint8 images to feature vectors. This module needs no torch, the ones beside it do."""
+"""Feature networks: uint8 images to feature vectors. This module needs no torch, the ones next to it do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Features:
 class Extractor:
     """A network with its weights, ready to run.
 
-    key: how the metrics made of it are called ("classifier", "inception_clean"). protocol: all that decides
+    key: the name in the metrics made of it ("classifier", "inception_clean"). protocol: all that decides
     the features: network, weights, resize, scaling, mode; equal protocols compare. compute: uint8 (B, C, H,
     W) to features (B, d) and logits. fixed_batch: the network sees batches of this size, because its features
     depend on them. reference: what reference images are seen by where the protocol treats them otherwise.

@@ -70,7 +70,7 @@ def _input_clean(images: Bytes, device: str) -> Tensor:
     return (torch.from_numpy(resize_pillow_bicubic(images)).to(device) - 128) / 128
 
 
-#: Suffix of the metric key -> what becomes of the bytes before the network, and how it is called.
+#: Suffix of the metric key -> what becomes of the bytes before the network, and its name in the protocol.
 INPUTS: dict[str, tuple[Callable[[Bytes, str], Tensor], str]] = {
     "tf1": (_input_tf1, "TF1 bilinear to 299, (x-128)/128"),
     "torch": (_input_torch, "torch bilinear to 299, 2x/255-1"),

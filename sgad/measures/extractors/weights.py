@@ -1,4 +1,4 @@
-"""Published Inception weights: where they lie, whether they are the right ones, how to fetch them."""
+"""Published Inception weights: where they are, whether they are the right ones, how to fetch them."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: which images lie within the neighbourhoods of the other set."""
+"""Precision, recall, density and coverage: which images are within the neighbourhoods of the other set."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ def recall(data: "Comparison") -> Estimate:
 
 
 def density(data: "Comparison") -> Estimate:
-    """How many reference neighbourhoods a generated image lies in, over k (Naeem et al. 2020, arXiv:2002.09797)."""
+    """How many reference neighbourhoods a generated image is in, over k (Naeem et al. 2020, arXiv:2002.09797)."""
     return _estimate(data, "density", data.K_DENSITY)
 
 
@@ -38,7 +38,7 @@ def _estimate(data: "Comparison", name: str, k: int) -> Estimate:
 PRECISION = Metric(
     key="precision",
     label="precision",
-    about="share of generated images that lie among real ones",
+    about="share of generated images that are among real ones",
     higher_is_better=True,
     compute=precision,
     short={"precision": "extractor", "prc": "extractor", "prdc": "extractor"},
@@ -47,7 +47,7 @@ PRECISION = Metric(
 RECALL = Metric(
     key="recall",
     label="recall",
-    about="share of real images that lie among generated ones",
+    about="share of real images that are among generated ones",
     higher_is_better=True,
     compute=recall,
     short={"recall": "extractor", "prc": "extractor", "prdc": "extractor"},
