@@ -8,6 +8,7 @@ import pytest
 from sgad.errors import InputError, RunFailure
 from sgad.measures import cross_check
 from sgad.measures.cross_check import Opinion, checked_by
+from sgad.measures.mathematics.frechet import frechet_distance_of_features
 from sgad.measures.stage import measure_to_file
 
 N = 12
@@ -97,3 +98,14 @@ def test_statistics_cannot_be_checked(sets, small_inception, tmp_path):
         measure_to_file(
             sets[0], tmp_path / "s.npz", ["fid"], tmp_path / "m.json", weights=small_inception, cross_check=True
         )
+
+
+def test_the_distance_within_the_span_of_few_features_is_the_distance(random):
+    from pytorch_fid import fid_score
+
+    few, wide = random.normal(size=(12, 40)), random.normal(0.5, 1, (14, 40))
+    shorter = few[:, :20], wide[:, :20]
+    for sets in ((few, wide), shorter):
+        expected = frechet_distance_of_features(*sets)
+        with cross_check._quiet():
+            assert cross_check._distance(fid_score, sets) == pytest.approx(expected, rel=1e-4)
