@@ -79,6 +79,11 @@ class RunConfig(BaseModel):
     weight_init: Literal["default", "orthogonal", "normal"] = Field(
         "default", description="start of weights: torch's uniform, orthogonal, or normal with deviation 0.02 (DCGAN)"
     )
+    first_pass: Literal["none", "lsuv"] = Field(
+        "none",
+        description="lsuv: scale the critic's last hidden layer so that its currents on the first real batch have deviation 1"
+        " (Mishkin and Matas 2016)",
+    )
     output_bias: float | None = Field(None, description="start of the last deconvolution's bias; null: torch's default")
     output_gain: Positive = Field(1.0, description="factor on the last deconvolution's initial weights")
 
@@ -208,6 +213,10 @@ class RunConfig(BaseModel):
             raise ValueError(
                 "memory low computes steps again in parts, which spectral_norm and batch_norm shared forbid"
             )
+        if self.first_pass != "none" and (self.constraint == "spectral_norm" or self.from_checkpoint):
+            raise ValueError(
+                f"first_pass {self.first_pass} scales fresh weights: spectral_norm undoes that, and from_checkpoint brings others"
+            )
         if self.dtype == "float64" and self.precision != "float32":
             raise ValueError(f"precision {self.precision} is a rounding of float32 and does not go with dtype float64")
         if self.neuron == "leaky_relu" and self.time_steps != 1:
@@ -253,7 +262,13 @@ NOT_HASHED = {
 }
 
 #: Keys younger than stored results, with the value that stands for how those were made: it does not change their hash.
-ADDED_LATER = {"scoring_query": "image", "event_counts": "raw", "holdout": "none", "precision": "float32"}
+ADDED_LATER = {
+    "scoring_query": "image",
+    "event_counts": "raw",
+    "holdout": "none",
+    "precision": "float32",
+    "first_pass": "none",
+}
 
 #: Public keys with their order in files.
 RUN_KEYS = tuple(RunConfig.model_fields)

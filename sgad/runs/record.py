@@ -64,6 +64,7 @@ class RunRecord(BaseModel):
     data_hash: str = ""
     seeds: dict[str, int] = Field(default_factory=dict)
     noise: str = Field("", description="device whose random numbers were drawn; empty: written before this was noted")
+    warnings: list[str] = Field(default_factory=list, description="what was said at the start of the training")
     caption_note: str = ""
     started: str = ""
     ended: str = ""

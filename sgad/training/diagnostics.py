@@ -100,7 +100,7 @@ def gradient_norm(module: nn.Module) -> float | None:
 
 
 @contextlib.contextmanager
-def _seen_by_training(module: nn.Module) -> Iterator[None]:
+def seen_by_training(module: nn.Module) -> Iterator[None]:
     """Normalise by the batch's own statistics in this block; nothing else behaves as in training or is changed."""
     before = [(part, part.training) for part in module.modules()]
     for part, _ in before:
@@ -122,7 +122,7 @@ def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor, co
     is silent only through them is not.
     """
     gradients = gradient_norm(generator), gradient_norm(discriminator)
-    with _seen_by_training(generator), _seen_by_training(discriminator):
+    with seen_by_training(generator), seen_by_training(discriminator):
         made = draw(generator, z[:PROBE_IMAGES], config, keep_steps=can_keep_steps(generator))
         discriminator(shown_to_critic(made.frames, config))
     # Pixels in [-1, 1] lie twice as far apart as in [0, 1].

@@ -35,7 +35,8 @@ from sgad.runs.seeds import Streams
 from sgad.snn.batch_norm import statistics_frozen
 from sgad.snn.kernels.dispatch import engine_name, engine_note
 from sgad.training.checkpoint import FOLDER as CHECKPOINTS
-from sgad.training.checkpoint import Origin, newest_checkpoint, restore_tensors, save_tensors
+from sgad.training.checkpoint import Checkpoint, Origin, newest_checkpoint, restore_tensors, save_tensors
+from sgad.training.first_pass import scale_currents, silent_layers, warning_of
 from sgad.training.history import FILES as HISTORIES
 from sgad.training.loop import Hooks, Networks, Outcome, make_networks, train
 from sgad.training.start import load_initial_weights
@@ -158,19 +159,13 @@ def _train_locked(
     origin = _origin(request, prepared)
     checkpoint, notes = newest_checkpoint(folder, origin) if request.resume else (None, [])
     if checkpoint is None:
-        _clear_results(folder)
-        for note in [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []:
-            tell(note)
+        _start_afresh(folder, notes, tell)
     if config.ema_decay > 0 and config.sampling_statistics == "running":
         tell("averaged weights have no running averages of their own; set sampling_statistics=recalibrated for samples")
     write_text(folder / "config.yaml", dump_yaml(config.model_dump(mode="json")))
-    record = _new_record(request, prepared, device, threads)
+    record = _record_of_session(request, prepared, device, threads, checkpoint)
+    _say_other_threads(record, tell)
     record.target_steps = num_steps(config, batches.num_samples)
-    if checkpoint is not None:
-        record.earlier_sessions = [Session.model_validate(each) for each in checkpoint.values.get("sessions", [])]
-        record.sessions = len(record.earlier_sessions) + 1
-        record.steps, record.seconds = checkpoint.step, round(float(checkpoint.values["seconds"]), 3)
-        _say_other_threads(record, tell)
     record.write(folder)
 
     def note_state(step: int, seconds: float) -> list[dict[str, Any]]:
@@ -183,6 +178,11 @@ def _train_locked(
     def draw_grid(generator: torch.nn.Module, step: int) -> None:
         _draw_grid(generator, config, folder / "grids" / f"step-{step:06d}.png", device)
 
+    if checkpoint is None:
+        record.warnings = _prepare_critic(config, networks, batches, device)
+        record.write(folder)
+    for warning in record.warnings:
+        tell(warning)
     hooks = Hooks(grid=draw_grid, record=note_state, tell=tell)
     try:
         outcome = train(config, networks, batches, folder, device, resume=request.resume, hooks=hooks)
@@ -209,6 +209,15 @@ def _say_other_threads(record: RunRecord, tell: Callable[[str], None]) -> None:
         )
 
 
+def _prepare_critic(config: RunConfig, networks: Networks, batches: Batches, device: torch.device) -> list[str]:
+    """Let a fresh critic see the first real batch, as `first_pass` says; sentences about what it does not show."""
+    real = torch.from_numpy(batches.at(0)).to(device, getattr(torch, config.dtype))
+    if config.first_pass == "lsuv":
+        scale_currents(networks.discriminator, real, config)
+    silent = silent_layers(networks.discriminator, real)
+    return [warning_of(silent)] if silent else []
+
+
 def _say_nothing(_: str) -> None:
     pass
 
@@ -226,6 +235,27 @@ def new_networks(
         load_initial_weights(config.from_checkpoint, generator, discriminator, tell)
     dtype = getattr(torch, config.dtype)
     return make_networks(config, generator.to(device, dtype), discriminator.to(device, dtype))
+
+
+def _start_afresh(folder: Path, notes: list[str], tell: Callable[[str], None]) -> None:
+    """Remove what earlier trainings left, and say so where they had checkpoints."""
+    _clear_results(folder)
+    for note in [*notes, "no checkpoint is left to go on from; starting afresh"] if notes else []:
+        tell(note)
+
+
+def _record_of_session(
+    request: TrainRequest, prepared: Prepared, device: torch.device, threads: int, checkpoint: Checkpoint | None
+) -> RunRecord:
+    """Make the record of this process's work, with what earlier ones noted in their last checkpoint."""
+    record = _new_record(request, prepared, device, threads)
+    if checkpoint is not None:
+        record.earlier_sessions = [Session.model_validate(each) for each in checkpoint.values.get("sessions", [])]
+        record.sessions = len(record.earlier_sessions) + 1
+        record.steps, record.seconds = checkpoint.step, round(float(checkpoint.values["seconds"]), 3)
+        before = _record_before(request.folder, _origin(request, prepared))
+        record.warnings = [] if before is None else before.warnings
+    return record
 
 
 def _clear_results(folder: Path) -> None:
