@@ -106,7 +106,7 @@ for name in {BEHIND[extra]!r}:
 
 #: Modules that the commands of an extra import when they run.
 BEHIND = {
-    "base": ("sgad.sampling", "sgad.zoo.pretrained", "sgad.models.registry"),
+    "base": ("sgad.zoo.shelf", "sgad.training.start", "sgad.sampling", "sgad.zoo.pretrained", "sgad.models.registry"),
     "train": ("sgad.training.run", "sgad.data.prepare", "sgad.data.show", "sgad.doctor", "sgad.sampling"),
     "measures": ("sgad.measures.stage", "sgad.analyses.analyse", "sgad.measures.baselines"),
     "reports": (

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": ("sgad.cli.running", "train", "Train one run; the same command resumes it."),
     "sample": ("sgad.cli.running", "sample", "Draw images from a trained generator."),
     "export": ("sgad.cli.running", "export", "Pack a trained run for the model zoo, with its card."),
+    "zoo": ("sgad.cli.zoo", "zoo", "List trained generators, get one, add one."),
     "measure": ("sgad.cli.measuring", "measure", "Compare images with a reference: FID, IS, KID, CFD, ..."),
     "neurons": ("sgad.cli.analysing", "neurons", "Make up neurons that respond to a data set's images."),
     "analyse": ("sgad.cli.analysing", "analyse", "Look at a trained run: domain gap, energy, alignment, ..."),

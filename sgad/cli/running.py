@@ -154,8 +154,10 @@ def _like(start: str, dataset: str | None, seed: int | None, settings: dict[str,
     from sgad.training.start import start_of
 
     before = start_of(start)
-    # What is this run's own: where it begins, and how often it writes something down.
     values = before.model_dump(mode="json", exclude={"from_checkpoint", "dataset", "model", "variant", "seed"})
+    if before.ema_decay > 0:
+        # A packed model's averages were estimated when it was packed; those of new weights are not known yet.
+        values["sampling_statistics"] = "recalibrated"
     return resolve(
         dataset or before.dataset,
         before.model,
@@ -234,13 +236,22 @@ def sample(
 @click.command()
 @click.argument("folder", type=_FOLDER, metavar="RUN_FOLDER")
 @click.option("--out", required=True, type=_FOLDER, help="Folder to write, for example zoo/digits-sgad.")
-def export(folder: Path, out: Path) -> None:
+@click.option(
+    "--bits", default=4, show_default=True, type=click.IntRange(3, 10), help="Bits a weight of the largest matrix."
+)
+@click.option("--program", type=_FOLDER, help="Write the sampler as a torch.export program (.pt2) there, too.")
+@click.option("--packed-metrics", type=_FOLDER, help="What `sgad measure` wrote of the packed model, for the card.")
+def export(folder: Path, out: Path, bits: int, program: Path | None, packed_metrics: Path | None) -> None:
     """Pack the generator in RUN_FOLDER: small weights, configuration, record, picture and a card.
 
     `sgad sample OUT` and, in Python, `sgad.load("OUT").sample(16)` draw from it.
     """
     from sgad.zoo.export import export_run
 
-    change = export_run(folder, out)
+    change = export_run(folder, out, bits, packed_metrics)
     size = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     click.echo(f"{out}: {size:.1f} MB; packing changes a pixel by {change.mean:.2f} of 255 grey levels on average")
+    if program is not None:
+        from sgad import load
+
+        click.echo(f"{program}: differs from sampling by at most {load(out).save_program(program):.1e}")

@@ -53,9 +53,18 @@ def installed_folders() -> list[Path]:
     return folders
 
 
-def is_known_class(key: str, value: str, built_in: tuple[str, ...]) -> bool:
+#: Names of the classes of this package.
+BUILT_IN = {"generator": ("sgan", "swgan", "sgad"), "discriminator": ("em", "sgan", "analog")}
+
+
+def is_built_in(key: str, value: str) -> bool:
+    """Whether a class is one of this package's."""
+    return value in BUILT_IN[key]
+
+
+def is_known_class(key: str, value: str) -> bool:
     """Whether `value` may name a class for `key` (generator or discriminator)."""
-    return ":" in value or value in built_in or value in REGISTERED[key] or value in installed(MODELS)
+    return ":" in value or is_built_in(key, value) or value in REGISTERED[key] or value in installed(MODELS)
 
 
 def is_in_file(value: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sgad.config.paths import config_folders
-from sgad.config.plugins import CLASS_KEYS, MODELS, identity, is_in_file, is_known_class
+from sgad.config.plugins import BUILT_IN, CLASS_KEYS, MODELS, identity, is_in_file, is_known_class
 from sgad.config.zoo import content_of
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -197,12 +197,9 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> "RunConfig":
-        for field, built_in in (
-            ("generator", ("sgan", "swgan", "sgad")),
-            ("discriminator", ("em", "sgan", "analog")),
-        ):
+        for field, built_in in BUILT_IN.items():
             value = getattr(self, field)
-            if not is_known_class(field, value, built_in):
+            if not is_known_class(field, value):
                 raise ValueError(
                     f"{field} must be one of {', '.join(built_in)}, file.py:Class, package.module:Class or the name of an"
                     f" installed entry point of {MODELS}, got {value!r}"

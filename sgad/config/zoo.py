@@ -30,7 +30,7 @@ def installed_models() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in zoo_folders():
         for path in sorted(folder.iterdir()):
-            if (path / WEIGHTS).is_file():
+            if not path.name.startswith(".") and (path / WEIGHTS).is_file():
                 found.setdefault(path.name, path)
     return found
 

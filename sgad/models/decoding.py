@@ -82,14 +82,14 @@ def decode(
     # Taken apart once: each index into the whole would cost a gradient of the whole.
     inputs, projected = frames.unbind(), projection.unbind()
     image, features = inputs[0], projected[0]
-    images, shares = [image], [image.new_ones(len(image), 1)]
+    images, shares = [image], [image.new_ones(image.shape[0], 1)]
     for step in range(1, len(inputs)):
         share = weight(features, step)
         features = torch.lerp(features, projected[step], share)
         image = torch.lerp(image, inputs[step], share)
         if keep_steps:
             images.append(image)
-            shares.append(share.expand(len(image), 1))
+            shares.append(share.expand(image.shape[0], 1))
     extra_loss = torch.stack(losses).mean() if losses else None
     if not keep_steps:
         return Decoded(image, None, extra_loss)

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
+from sgad.models.door import require_images
 from sgad.models.generators import LARGE, Shape
 from sgad.models.units import integrator_of, neurons_of
 from sgad.snn.analog import Analog
@@ -54,6 +55,8 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Score images (B, C, H, W) or frames (T, B, C, H, W), (B,); `random` is for rate encoding."""
+        # Its bias stands for the network: to look at a weight under spectral norm moves the norm on.
+        require_images(x, self.shape, self.conv1.bias)
         frames = encode(x, self.encoder, self.steps, random) if x.ndim == 4 else x
         steps = _steps_of(x, self.steps)
         weights = self.integrator.weights(steps)
@@ -83,6 +86,7 @@ class AnalogDiscriminator(Discriminator):
 
     def forward(self, x: Tensor, random: torch.Generator | None = None) -> Tensor:
         """Score images (B, C, H, W) or frames (T, B, C, H, W), (B,); nothing is drawn from `random`."""
+        require_images(x, self.shape, self.conv1.bias)
         frames = x.unsqueeze(0) if x.ndim == 4 else x
         hidden = run_network(self, self._first, self._blocks(), frames, len(frames))
         commit_statistics(self)
@@ -111,6 +115,7 @@ class SganDiscriminator(nn.Module):
         self, x: Tensor, state: CriticState | None, random: torch.Generator | None = None
     ) -> tuple[Tensor, CriticState | None]:
         """Score `x` starting from the potentials that an earlier pass left; return them as they are then, too."""
+        require_images(x, self.shape, self.linear1.bias)
         frames = (encode(x, self.encoder, self.steps, random) if x.ndim == 4 else x).flatten(2)
         steps = _steps_of(x, self.steps)
         weights = self.integrator.weights(steps)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sgad.config.run import RunConfig
 from sgad.errors import InputError
 from sgad.models.decoding import decode, scoring_layers
+from sgad.models.door import require_latents
 from sgad.models.units import integrator_of, neurons_of
 from sgad.snn.batch_norm import StepBatchNorm, commit_statistics
 from sgad.snn.encoders import encode
@@ -104,6 +105,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, random: torch.Generator | None = None, *, keep_steps: bool = False) -> Generated:
         """Make frames of z (B, latent_dim); `random` is for rate encoding, `keep_steps` asks for every step."""
+        require_latents(z, self.linear1)
         x = encode(z, self.encoder, self.steps, random)
         generated = self._read_out(x, keep_steps)
         commit_statistics(self, self.passes)

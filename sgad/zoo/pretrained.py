@@ -61,6 +61,12 @@ class Pretrained:
                 parts.append(dict(traces))
         return np.concatenate(shown, axis=1), {name: _joined([part[name] for part in parts]) for name in traces}
 
+    def save_program(self, path: Path | str) -> float:
+        """Write the sampler as a program that runs without sgad; see `sgad.zoo.program.save_program`."""
+        from sgad.zoo.program import save_program
+
+        return save_program(self.generator, self.config, Path(path))
+
 
 def _joined(traces: list[Trace]) -> Trace:
     """Return the trace of all images of several passes."""
