@@ -22,13 +22,13 @@ SHORTEST_MINUTES = 10
 
 
 def steps_per_epoch(num_images: int, batch_size: int, *, drop_last: bool) -> int:
-    """Return the number of batches in one pass through a training split of `num_images`."""
+    """The number of batches in one pass through a training split of `num_images`."""
     whole, rest = divmod(num_images, batch_size)
     return whole + (1 if rest and not drop_last else 0)
 
 
 def num_steps(config: RunConfig, num_images: int) -> int:
-    """Return how many update pairs the run makes on a training split of `num_images`."""
+    """How many update pairs the run makes on a training split of `num_images`."""
     steps = config.epochs * steps_per_epoch(num_images, config.batch_size, drop_last=config.drop_last)
     return steps if config.max_steps is None else min(steps, config.max_steps)
 
@@ -45,17 +45,17 @@ def device_mb(config: RunConfig, shape: Sequence[int]) -> float:
 
 
 def activations_mb(config: RunConfig, shape: Sequence[int]) -> float:
-    """Return the memory in MB that one image's activations and gradients take; sampling needs less."""
+    """The memory in MB that one image's activations and gradients take; sampling needs less."""
     return ACTIVATIONS_MB * _volume(config, shape) / config.batch_size
 
 
 def _volume(config: RunConfig, shape: Sequence[int]) -> float:
-    """Return batch x time x pixels, with a 28x28 image at one time step as the unit."""
+    """Batch x time x pixels, with a 28x28 image at one time step as the unit."""
     return config.batch_size * config.time_steps * shape[-2] * shape[-1] / PIXELS
 
 
 def estimated_minutes(config: RunConfig, shape: Sequence[int], num_images: int, on_gpu: bool) -> int:
-    """Return a time in minutes in which the run should be done; shape is (C, H, W)."""
+    """A time in minutes in which the run should be done; shape is (C, H, W)."""
     seconds = num_steps(config, num_images) * _volume(config, shape) * (SECONDS_GPU if on_gpu else SECONDS_CPU)
     return SHORTEST_MINUTES + round(seconds * config.critic_steps / 60)
 

@@ -76,7 +76,7 @@ def driver_version() -> str:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """Return the device called `wanted`; "auto" is the first GPU if there is one.
+    """The device called `wanted`; "auto" is the first GPU if there is one.
 
     Raises
     ------

@@ -32,7 +32,7 @@ def fetch(
 ) -> None:
     """Bring a file to `target`, from the first address that gives it.
 
-    What came of a download that was cut off stays beside it as NAME.part, and the next one goes on from there.
+    What came of a download that was cut off stays next to it as NAME.part, and the next one goes on from there.
 
     Parameters
     ----------

@@ -26,12 +26,12 @@ PACKAGES = (
 
 @cache
 def commit() -> str:
-    """Return the commit of the source tree, with "+" if it was changed since, or "" outside a checkout."""
+    """The commit of the source tree, with "+" if it was changed since, or "" outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     head = _git(root, "rev-parse", "HEAD")
     if not head:
         return ""
-    # Only code and configuration decide a result; a report that is being written beside them does not.
+    # Only code and configuration decide a result; a report that is being written next to them does not.
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "sgad", "configs", "workflow")
     return head[:12] + ("+" if changed else "")
 
@@ -46,7 +46,7 @@ def _git(root: Path, *words: str) -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that numbers depend on."""
+    """The versions of Python and of the packages that numbers depend on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -58,7 +58,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def machine() -> str:
-    """Return the processor's name and the number of its cores that this process may use."""
+    """The processor's name and the number of its cores that this process may use."""
     name = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
@@ -70,12 +70,12 @@ def machine() -> str:
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def peak_memory_mb() -> float:
-    """Return the largest resident memory of this process so far, in MB."""
+    """The largest resident memory of this process so far, in MB."""
     status = Path("/proc/self/status")
     if status.is_file():
         # getrusage would also count the parent's memory at the fork, however little this process takes itself.
@@ -87,7 +87,7 @@ def peak_memory_mb() -> float:
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that this machine has free, at least 256 MB."""
+    """The bytes of memory that this machine has free, at least 256 MB."""
     try:
         return max(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 1 << 28)
     except (ValueError, OSError):

@@ -35,12 +35,12 @@ ABANDONED_SECONDS = 3600.0
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move it there when the block ends well, remove it when it does not.
+    """Yield a temporary path next to `path`; move it there when the block ends well, remove it when it does not.
 
     Raises
     ------
     WriteFailure
-        If the disk is full or the folder cannot be written; what stood at `path` is untouched.
+        If the disk is full or the folder cannot be written; what was at `path` is untouched.
     """
     target = Path(path)
     temporary: Path | None = None
@@ -194,6 +194,6 @@ def read_json(path: Path | str) -> Any:
 
 
 def sha256_of(path: Path | str) -> str:
-    """Return the hexadecimal SHA-256 of a file's content."""
+    """The hexadecimal SHA-256 of a file's content."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

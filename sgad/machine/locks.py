@@ -11,7 +11,7 @@ from sgad.errors import RunFailure
 
 @contextlib.contextmanager
 def exclusive(target: Path) -> Iterator[None]:
-    """Hold the lock `.NAME.lock` beside `target` for the length of the block; others wait.
+    """Hold the lock `.NAME.lock` next to `target` for the length of the block; others wait.
 
     Parent folders that had to be made are removed again if they are empty in the end.
 

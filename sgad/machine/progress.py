@@ -17,7 +17,7 @@ TERMINAL_VARIABLE = "SGAD_PROGRESS_FD"
 
 
 def clock(seconds: float) -> str:
-    """Return a duration as [hours:]minutes:seconds."""
+    """A duration as [hours:]minutes:seconds."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -68,7 +68,7 @@ class Progress:
             self._bar.close()
 
     def update(self, count: int = 1, note: str | Callable[[], str] = "") -> None:
-        """Count work as done; `note` stands behind the bar, and a function is called only when that will be seen."""
+        """Count work as done; `note` is shown behind the bar, and a function is called only when that will be seen."""
         self._done += count
         now = time.monotonic()
         is_due = now - self._last >= self._seconds or self._done >= self._total

@@ -1,4 +1,4 @@
-"""Which GPU a process takes, so that runs side by side on one machine spread over its devices.
+"""Which GPU a process takes, so that concurrent runs on one machine spread over its devices.
 
 Each device has slots 0, 1, ..., each a lock file. A process takes the first free lock in the order (slot, device): the
 second run on a device starts only when every device has one. The system frees a lock when its holder dies, however it
@@ -18,13 +18,13 @@ FOLDER_VARIABLE = "SGAD_GPU_LOCKS"
 
 
 def lock_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of the lock files, one a user and machine."""
+    """The folder of the lock files, one a user and machine."""
     default = Path(tempfile.gettempdir()) / f"sgad-gpus-{os.getuid()}"
     return Path(environment.get(FOLDER_VARIABLE) or default)
 
 
 def visible_devices(count: int, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return what names the `count` visible devices on this machine, in torch's order.
+    """What names the `count` visible devices on this machine, in torch's order.
 
     Processes that see different parts of the machine agree on these names, but not on torch's indices.
     """

@@ -116,7 +116,7 @@ class _Life:
         self._moved, self._since = -1, time.monotonic()
 
     def is_free(self) -> bool:
-        """Return whether nobody on another machine has shown life for the length of the lease."""
+        """Whether nobody on another machine has shown life for the length of the lease."""
         if not _is_elsewhere(_content(self._folder)):
             return True
         moved = (self._folder / FILE_NAME).stat().st_mtime_ns
@@ -159,7 +159,7 @@ def refuse_if_taken_over(folder: Path) -> None:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a living process works in the run folder."""
+    """Whether a living process works in the run folder."""
     path = folder / FILE_NAME
     try:
         with open(path, encoding="utf-8") as handle:

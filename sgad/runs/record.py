@@ -72,7 +72,7 @@ class RunRecord(BaseModel):
     earlier_sessions: list[Session] = Field(default_factory=list, description="all of them but the last")
 
     def as_session(self) -> Session:
-        """Return what this record says of the process that wrote it."""
+        """What this record says of the process that wrote it."""
         return Session(**{name: getattr(self, name) for name in Session.model_fields})
 
     def write(self, folder: Path) -> None:

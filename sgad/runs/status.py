@@ -1,4 +1,4 @@
-"""Where every run of an experiment stands, read from its files alone."""
+"""Where every run of an experiment is, read from its files alone."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,17 +28,17 @@ class RunState:
     log: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields as plain data."""
+        """The fields as plain data."""
         return asdict(self)
 
 
 def experiment_status(experiment: ExperimentConfig, results: Path, logs: Path) -> list[RunState]:
-    """Return the state of each run of the experiment, in its order."""
+    """The state of each run of the experiment, in its order."""
     return [run_state(key, results / "runs" / key.folder, logs) for key in experiment.run_keys()]
 
 
 def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
-    """Return the state of one run.
+    """The state of one run.
 
     A run that says "running" but holds no lock was killed; the same command would resume it.
     """
@@ -83,14 +83,14 @@ def run_state(key: RunKey, folder: Path, logs: Path) -> RunState:
 
 
 def _troubled_stages(status: str, measured: bool) -> tuple[str, ...]:
-    """Return the stages whose logs tell why a run is not further; none if all is well."""
+    """The stages whose logs tell why a run is not further; none if all is well."""
     if status == "running" or (status in FINAL and measured):
         return ()
     return ("sample", "measure") if status in FINAL else ("*",)
 
 
 def _last_history_row(path: Path) -> dict[str, float]:
-    """Return the numbers of the last whole row; reads only the end of the file."""
+    """The numbers of the last whole row; reads only the end of the file."""
     if not path.is_file():
         return {}
     with open(path, "rb") as stream:
@@ -108,7 +108,7 @@ def _last_history_row(path: Path) -> dict[str, float]:
 
 
 def _last_lines(key: RunKey, logs: Path, stages: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the last lines of the newest log that these stages left of a run."""
+    """The last lines of the newest log that these stages left of a run."""
     found = [path for stage in stages for path in logs.glob(f"{stage}/{key.folder}.log") if path.is_file()]
     if not found:
         return ()
@@ -118,7 +118,7 @@ def _last_lines(key: RunKey, logs: Path, stages: tuple[str, ...]) -> tuple[str, 
 
 
 def format_states(states: list[RunState]) -> str:
-    """Return the table that `sgad status` prints."""
+    """The table that `sgad status` prints."""
     width = max((len(state.run) for state in states), default=3)
     lines = [f"{'run':<{width}}  {'status':<11}  {'steps':>13}  {'images/s':>8}  {'left':>8}  measured"]
     for state in states:

@@ -33,7 +33,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and the plain values beside them."""
+    """Tensors by name, and the plain values with them."""
 
     step: int
     tensors: dict[str, Tensor]
@@ -61,7 +61,7 @@ def save_checkpoint(
 
 
 def newest_checkpoint(folder: Path, origin: Origin) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest whole checkpoint of this configuration and these data, and a sentence for each one passed over.
+    """The newest whole checkpoint of this configuration and these data, and a sentence for each one passed over.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def _other_origin(record: Mapping[str, Any], origin: Origin) -> str | None:
 
 
 def _records(folder: Path) -> list[Path]:
-    """Return the JSON files of the checkpoints, newest first."""
+    """The JSON files of the checkpoints, newest first."""
     return sorted(folder.glob("step-*.json"), reverse=True)
 
 
@@ -143,7 +143,7 @@ def split_parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 def gather_tensors(
     modules: Mapping[str, nn.Module], optimisers: Mapping[str, torch.optim.Optimizer]
 ) -> dict[str, Tensor]:
-    """Return every tensor that a resumed training needs, by name "part/name"."""
+    """Every tensor that a resumed training needs, by name "part/name"."""
     tensors = {
         f"{part}/{name}": value for part, module in modules.items() for name, value in module.state_dict().items()
     }

@@ -104,7 +104,7 @@ def _require_fit(config: RunConfig, prepared: Prepared) -> None:
 
 
 def _finished_record(request: TrainRequest, origin: Origin, tell: Callable[[str], None]) -> RunRecord | None:
-    """Return the record of a run that this configuration and these data have already finished; its files are there."""
+    """The record of a run that this configuration and these data have already finished; its files are there."""
     folder, record = request.folder, _record_before(request.folder, origin)
     is_there = (folder / WEIGHTS[0]).is_file() and is_untouched(folder)
     if record is not None and record.status in FINAL and is_there:
@@ -125,7 +125,7 @@ def _finished_record(request: TrainRequest, origin: Origin, tell: Callable[[str]
 
 
 def _record_before(folder: Path, origin: Origin) -> RunRecord | None:
-    """Return what an earlier process with this configuration and these data wrote of the run."""
+    """What an earlier process with this configuration and these data wrote of the run."""
     if not (folder / RECORD).is_file():
         return None
     try:
@@ -351,7 +351,7 @@ def _finish(
 def _last_finite(
     folder: Path, config: RunConfig, networks: Networks, origin: Origin, shape: tuple[int, ...]
 ) -> tuple[Networks, int]:
-    """Return the newest checkpoint's networks and step, or the initial ones, so that a diverged run can be looked at."""
+    """The newest checkpoint's networks and step, or the initial ones, so that a diverged run can be looked at."""
     checkpoint, _ = newest_checkpoint(folder, origin)
     if checkpoint is None:
         return new_networks(config, shape, torch.device("cpu")), 0

@@ -26,7 +26,7 @@ rule analyse:
         record=f"{RUN_DIR}/run.json",
         generator=f"{RUN_DIR}/generator.safetensors",
     output:
-        # Pictures lie in the run's folder; a run has more or fewer of them, by what it makes.
+        # Pictures are in the run's folder; a run has more or fewer of them, by what it makes.
         expand(f"{RUN_DIR}/analyses/{{analysis}}.csv", analysis=EXPERIMENT.analyses, allow_missing=True),
     log:
         "logs/analyse/{dataset}/{model}/{variant}/seed{seed}.log",

@@ -33,7 +33,7 @@ if Path("config/config.yaml").is_file():
 
 
 def unsuitable(key, value):
-    """Return what is wrong with a value of --config, empty if nothing; `KEY=` stands for the default."""
+    """What is wrong with a value of --config, empty if nothing; `KEY=` stands for the default."""
     if isinstance(SETTINGS[key], int):
         if value is not None and type(value) is not int:
             return f"{value!r} is no whole number; write {key}={SETTINGS[key]}"
@@ -129,29 +129,29 @@ wildcard_constraints:
 
 @cache
 def any_seed(dataset, model, variant):
-    """Return the configuration of seed 0, from which only the seed of the others differs."""
+    """The configuration of seed 0, from which only the seed of the others differs."""
     return resolve_run(RunKey(dataset, model, variant, 0))
 
 
 def run_config(wildcards):
-    """Return a run's configuration; the files behind it are read once, however many runs there are."""
+    """A run's configuration; the files behind it are read once, however many runs there are."""
     config_of_seed_0 = any_seed(wildcards.dataset, wildcards.model, wildcards.variant)
     return config_of_seed_0.model_copy(update={"seed": int(wildcards.seed)})
 
 
 def config_hash(wildcards):
-    """Return the hash of what decides the result of a run's training."""
+    """The hash of what decides the result of a run's training."""
     return run_config(wildcards).hash()
 
 
 def sampling_statistics(wildcards):
-    """Return how a run's generator is sampled, which training does not depend on."""
+    """How a run's generator is sampled, which training does not depend on."""
     return any_seed(wildcards.dataset, wildcards.model, wildcards.variant).sampling_statistics
 
 
 @cache
 def run_cost(dataset, model, variant):
-    """Return (minutes, MB) that a run should not exceed, by what the data set's description says of its size."""
+    """(minutes, MB) that a run should not exceed, by what the data set's description says of its size."""
     config_of_seed_0, description = any_seed(dataset, model, variant), load_description(dataset)
     shape = description.shape or (3, 64, 64)
     num_images = (description.counts or {"train": 200_000})["train"]
@@ -211,29 +211,29 @@ def long_runs():
 
 
 def doubled(amount):
-    """Return what doubles `amount`, minutes or MB, at each further attempt of a job."""
+    """What doubles `amount`, minutes or MB, at each further attempt of a job."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
 
 
 def description_hash(wildcards):
-    """Return the hash of what a data set's description says; when and where its file was written does not count."""
+    """The hash of what a data set's description says; when and where its file was written does not count."""
     return load_description(wildcards.dataset).hash()
 
 
 def reference_files(wildcards):
-    """Return what a measurement needs beside the samples: the data set and, for some measures, networks trained on it."""
+    """What a measurement needs besides the samples: the data set and, for some measures, networks trained on it."""
     return [f"{DATA}/{wildcards.dataset}/{name}" for name in ("manifest.json", *files_needed(EXPERIMENT.measures))]
 
 
 def neuron_files(wildcards):
-    """Return the responses that alignment compares with, if the experiment asks for it; made-up ones are made first."""
+    """The responses that alignment compares with, if the experiment asks for it; made-up ones are made first."""
     if EXPERIMENT.neurons == "synthetic":
         return f"{DATA}/{wildcards.dataset}/neurons-synthetic.npz"
     return EXPERIMENT.neurons or []
 
 
 def run_files(name):
-    """Return the file of this name of every run of the experiment."""
+    """The file of this name of every run of the experiment."""
     return [f"{RESULTS}/runs/{key.folder}/{name}" for key in RUN_KEYS]
 
 
@@ -245,7 +245,7 @@ def keep_what_is_finished():
 
 
 def report_what_is_there():
-    """Return the shell line that reports on the runs that exist, and is silent where there are none."""
+    """The shell line that reports on the runs that exist, and is silent where there are none."""
     experiment, results, data = (shlex.quote(str(part)) for part in (SETTINGS["experiment"], RESULTS, DATA))
     return (
         f"mkdir -p logs/collect logs/regenerate;"
@@ -255,17 +255,17 @@ def report_what_is_there():
 
 
 def read_logs(snakemake_logs):
-    """Return the text of Snakemake's own log."""
+    """The text of Snakemake's own log."""
     return "".join(Path(path).read_text(encoding="utf-8") for path in snakemake_logs)
 
 
 def why_jobs_failed(text):
-    """Return a line for each failed job's log with what it said last; --quiet leaves that out."""
+    """A line for each failed job's log with what it said last; --quiet leaves that out."""
     failed = dict.fromkeys(re.findall(r"> (logs/\S+\.log) 2>&1' returned non-zero", text))
     said = {path: Path(path).read_text(encoding="utf-8").splitlines()[-1:] or [""] for path in failed}
     return "".join(f"{path}: {lines[0]}\n" for path, lines in said.items())
 
 
 def was_interrupted(text):
-    """Return whether somebody pressed Ctrl-C, who wants it to end and not a report."""
+    """Whether somebody pressed Ctrl-C, who wants it to end and not a report."""
     return "Terminating processes on user request" in text

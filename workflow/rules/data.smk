@@ -9,7 +9,7 @@ rule prepare:
     conda:
         "../envs/sgad.yaml"
     resources:
-        # Where the raw files lie does not change what they are, so it is no reason to prepare them again.
+        # Where the raw files are does not change what they are, so it is no reason to prepare them again.
         source=f"--from {shlex.quote(str(SETTINGS['from']))}" if SETTINGS["from"] else "",
         mem_mb=doubled(4000),
         runtime=doubled(120),

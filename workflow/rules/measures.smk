@@ -1,4 +1,4 @@
-# Images to numbers: of each run, and of real data and noise as the marks between which a model can lie.
+# Images to numbers: of each run, and of real data and noise as the marks between which a model can be.
 
 
 rule measure:

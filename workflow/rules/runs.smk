@@ -5,7 +5,7 @@ rule train:
     input:
         f"{DATA}/{{dataset}}/manifest.json",
     output:
-        # Checkpoints, history, grids and config.yaml lie beside these and are not declared, because Snakemake
+        # Checkpoints, history, grids and config.yaml are next to these and not declared, because Snakemake
         # deletes declared outputs before it tries again; lock and checkpoint's hash are sgad's own affair.
         record=f"{RUN_DIR}/run.json",
         generator=f"{RUN_DIR}/generator.safetensors",
