@@ -58,7 +58,7 @@ def analyse_run(request: AnalyseRequest) -> Path:
 
 
 def _why_nothing(folder: Path) -> str:
-    """Return why a run has no networks to look at, or an empty string."""
+    """Why a run has no networks to look at, or an empty string."""
     if not (folder / RECORD).is_file():
         raise InputError(f"{folder / RECORD} does not exist; train the run first")
     record = read_record(folder)

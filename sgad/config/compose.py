@@ -196,7 +196,7 @@ def _variant_layers(part: str, dataset: str, model: str, *, is_first: bool) -> l
 
 
 def variant_note(variant: str) -> str:
-    """Return what the captions of a variant's results say: the notes of its parts and the values that it sets."""
+    """What the captions of a variant's results say: the notes of its parts and the values that it sets."""
     notes = [part if "=" in part else load_variant(find_config("variants", part)).note for part in variant.split("+")]
     return ", ".join(note for note in notes if note)
 
@@ -213,7 +213,7 @@ def _short(path: Path) -> str:
 
 
 def resolve_run(key: RunKey) -> RunConfig:
-    """Return the configuration of one run of an experiment."""
+    """The configuration of one run of an experiment."""
     return resolve(key.dataset, key.model, key.variant, key.seed).config
 
 
@@ -248,7 +248,7 @@ def _recipe(key: RunKey, config: RunConfig) -> tuple[str, ...]:
 
 
 def run_hash(key: RunKey) -> str:
-    """Return the hash of a run's configuration, as its checkpoints and the workflow carry it."""
+    """The hash of a run's configuration, as its checkpoints and the workflow carry it."""
     return resolve_run(key).hash()
 
 

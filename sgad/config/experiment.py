@@ -63,7 +63,7 @@ class RunBlock(BaseModel):
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
 
     def product(self) -> list[RunKey]:
-        """Return the runs of the product, in the order of the lists."""
+        """The runs of the product, in the order of the lists."""
         return [
             RunKey(dataset, model, variant, seed)
             for dataset in self.datasets
@@ -138,7 +138,7 @@ class ExperimentConfig(BaseModel):
         return self
 
     def run_keys(self) -> list[RunKey]:
-        """Return every run of the experiment."""
+        """Every run of the experiment."""
         blocks = list(self.runs)
         if self.datasets and self.models:
             blocks.insert(
@@ -148,7 +148,7 @@ class ExperimentConfig(BaseModel):
         return [key for block in blocks for key in block.product()]
 
     def dataset_keys(self) -> list[str]:
-        """Return the data sets of all runs, each once, in order."""
+        """The data sets of all runs, each once, in order."""
         return list(dict.fromkeys(key.dataset for key in self.run_keys()))
 
 

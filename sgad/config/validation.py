@@ -14,7 +14,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def validated(
     model: type[Model], content: Mapping[str, Any], source: str, origins: Mapping[str, str] | None = None
 ) -> Model:
-    """Return the checked model; `origins` names the source of single fields.
+    """The checked model; `origins` names the source of single fields.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _sentence(problem: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Return the fields of the model nested at `path`."""
+    """The fields of the model nested at `path`."""
     for part in path:
         inner = model.model_fields.get(str(part))
         if inner is not None and isinstance(inner.annotation, type) and issubclass(inner.annotation, BaseModel):

@@ -17,7 +17,7 @@ NEAREST = "nearest_neighbour"
 
 
 def dataset_title(captions: Captions, dataset: str) -> str:
-    """Return a data set's title, with the note that marks a stand-in or simulated data."""
+    """A data set's title, with the note that marks a stand-in or simulated data."""
     facts = captions["datasets"].get(dataset)
     title = facts["title"] if facts else label_of("dataset", dataset)
     note = facts["note"] if facts else ""
@@ -28,7 +28,7 @@ def dataset_title(captions: Captions, dataset: str) -> str:
 
 
 def recipe_note(captions: Captions, variants: list[str]) -> str:
-    """Return the experiment's note and each variant shown, with its note where that says more."""
+    """The experiment's note and each variant shown, with its note where that says more."""
     named: dict[tuple[str, str], list[str]] = {}
     for name in variants:
         note = _beside_name(name, captions["variants"].get(name, ""))
@@ -38,7 +38,7 @@ def recipe_note(captions: Captions, variants: list[str]) -> str:
 
 
 def _beside_name(name: str, note: str) -> str:
-    """Return a variant's note without the changes at its end that its name spells out."""
+    """A variant's note without the changes at its end that its name spells out."""
     parts = note.split(", ")
     while parts[-1] and parts[-1] in name.split("+"):
         parts.pop()
@@ -80,7 +80,7 @@ def endings_text(runs: "pd.DataFrame") -> str:
 
 
 def protocol_caption(summary: "pd.DataFrame", dataset: str) -> str:
-    """Return how many images each run gave and by which protocol each metric was taken, common parts said once."""
+    """How many images each run gave and by which protocol each metric was taken, common parts said once."""
     valued = summary[(summary["dataset"] == dataset) & summary["protocol"].notna()]
     models = valued[~valued["model"].map(is_baseline).astype(bool)]
     protocols = {row.metric: row.protocol for row in rows_of(models.drop_duplicates("metric")) if row.protocol}
@@ -123,7 +123,7 @@ def _sample_counts(models: "pd.DataFrame") -> list[str]:
 
 
 def missing_caption(here: "pd.DataFrame", captions: Captions) -> str:
-    """Return what could not be computed for any model, and the command that mends it."""
+    """What could not be computed for any model, and the command that mends it."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows_of(here[(here["problem"] != "") & ~here["model"].map(is_baseline)].drop_duplicates("metric")):
         key = (row.problem, captions["remedies"].get(row.metric, ""))
@@ -137,7 +137,7 @@ def missing_caption(here: "pd.DataFrame", captions: Captions) -> str:
 
 
 def set_aside_caption(here: "pd.DataFrame") -> str:
-    """Return how many runs' values are not counted, because they were measured by another protocol than the others'."""
+    """How many runs' values are not counted, because they were measured by another protocol than the others'."""
     counts = here.groupby("metric", sort=False)["set_aside"].sum()
     labels: dict[int, list[str]] = {}
     for metric, count in counts[counts > 0].items():
@@ -167,7 +167,7 @@ def checked_caption(here: "pd.DataFrame") -> str:
 
 
 def memorisation_caption(here: "pd.DataFrame") -> str:
-    """Return the baselines' nearest-neighbour check, where the models have no column of it."""
+    """The baselines' nearest-neighbour check, where the models have no column of it."""
     checked = here[(here["metric"] == NEAREST) & (here["n"] > 0)]
     if checked.empty or not checked["model"].map(is_baseline).all():
         return ""

@@ -34,7 +34,7 @@ NOTHING = Seen(math.nan, math.nan, 0)
 
 
 def findings(stored: Stored, analysis: str, dataset: str) -> "pd.DataFrame":
-    """Return the rows of one analysis on one data set, without those that hold no value."""
+    """The rows of one analysis on one data set, without those that hold no value."""
     frame = stored.analyses
     if frame is None:
         return stored.runs.iloc[:0].assign(analysis="", quantity="", part="", position=0.0, value=0.0, protocol="")
@@ -51,7 +51,7 @@ def looked_at(stored: Stored, analysis: str, dataset: str) -> "pd.DataFrame":
 
 
 def reasons(stored: Stored, analysis: str, dataset: str) -> list[str]:
-    """Return why rows of an analysis hold no value, each reason once, with what it concerns."""
+    """Why rows of an analysis hold no value, each reason once, with what it concerns."""
     frame = stored.analyses
     if frame is None:
         return []
@@ -60,12 +60,12 @@ def reasons(stored: Stored, analysis: str, dataset: str) -> list[str]:
 
 
 def models_of(frame: "pd.DataFrame") -> list[tuple[str, str]]:
-    """Return the models and variants of some rows, in order."""
+    """The models and variants of some rows, in order."""
     return list(dict.fromkeys((row.model, row.variant) for row in rows_of(frame.drop_duplicates(MODEL))))
 
 
 def seen(frame: "pd.DataFrame", model: str, variant: str, quantity: str, part: str | None = None) -> Seen:
-    """Return one quantity of a model, the mean of its positions, over seeds."""
+    """One quantity of a model, the mean of its positions, over seeds."""
     here = frame[(frame["model"] == model) & (frame["variant"] == variant) & (frame["quantity"] == quantity)]
     if part is not None:
         here = here[here["part"] == part]
@@ -76,12 +76,12 @@ def seen(frame: "pd.DataFrame", model: str, variant: str, quantity: str, part: s
 
 
 def at_position(frame: "pd.DataFrame", position: float) -> "pd.DataFrame":
-    """Return the rows at one position: a time step, a class."""
+    """The rows at one position: a time step, a class."""
     return frame[frame["position"] == position]
 
 
 def protocols(frame: "pd.DataFrame", quantities: Sequence[str]) -> list[str]:
-    """Return how the quantities were taken, each way once."""
+    """How the quantities were taken, each way once."""
     here = frame[frame["quantity"].isin(quantities)]
     return list(dict.fromkeys(text for text in here["protocol"] if text))
 

@@ -90,7 +90,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """Return a booktabs table environment, for two columns of a two-column paper."""
+    """A booktabs table environment, for two columns of a two-column paper."""
     alignment = "".join("r" if column.is_number else "l" for column in table.columns)
     lines = [
         r"% needs \usepackage{booktabs,graphicx}",
@@ -123,7 +123,7 @@ def to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def whole_text(value: Any) -> str:
-    """Return a whole number as text, or a dash if it is missing."""
+    """A whole number as text, or a dash if it is missing."""
     return ABSENT if str(value) in ("<NA>", "nan", "") else str(int(value))
 
 

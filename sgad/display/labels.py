@@ -13,7 +13,7 @@ Cell = tuple[str, str]
 
 
 def model_labels(frame: "pd.DataFrame", captions: Captions) -> dict[Cell, str]:
-    """Return a label for each (model, variant) of a frame: "SGAD", "SGAD (stable)", "SGAD (stable+tau=4)".
+    """A label for each (model, variant) of a frame: "SGAD", "SGAD (stable)", "SGAD (stable+tau=4)".
 
     The recipe stands where the frame holds several; what is joined to it where a model has several variants of it.
     """
@@ -34,12 +34,12 @@ def _bracket(cell: Cell, cells: list[Cell], several_recipes: bool) -> str:
 
 
 def label_runs(frame: "pd.DataFrame", captions: Captions) -> "pd.Series[str]":
-    """Return the label of each row's model and variant."""
+    """The label of each row's model and variant."""
     labels = model_labels(frame, captions)
     return frame[["model", "variant"]].apply(lambda row: labels[row["model"], row["variant"]], axis=1)
 
 
 def heading(metric: MetricInfo) -> str:
-    """Return a metric's label with the direction in which it improves."""
+    """A metric's label with the direction in which it improves."""
     unit = f" [{metric.unit}]" if metric.unit else ""
     return f"{metric.label}{unit} {'↑' if metric.higher_is_better else '↓'}"

@@ -100,7 +100,7 @@ def paper_style() -> Iterator[None]:
 def new_figure(
     rows: int, columns: int, width: float, height: float, *, share_x: bool = False, **margins: float
 ) -> tuple["Figure", Any]:
-    """Return a figure and its axes (rows, columns); margins are those of `subplots_adjust`.
+    """A figure and its axes (rows, columns); margins are those of `subplots_adjust`.
 
     The margins are given because matplotlib's automatic layouts draw everything twice.
     """
@@ -113,7 +113,7 @@ def new_figure(
 
 
 def legend_columns(labels: Sequence[str]) -> int:
-    """Return how many labels fit side by side above a figure that is a page wide, each with its line."""
+    """How many labels fit side by side above a figure that is a page wide, each with its line."""
     return max(1, min(len(labels), 6, int(PAGE / (0.5 + text_width(labels)))))
 
 
@@ -166,7 +166,7 @@ def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure"
 
 
 def line_styles(labels: Sequence[str], markers: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """Return the keywords of matplotlib's lines that tell each label's line from the others'.
+    """The keywords of matplotlib's lines that tell each label's line from the others'.
 
     Up to eight lines each have a colour and dashes of their own, so that they differ without colour. Of more, "SGAD (stable)"
     has the colour of its model and the dashes of its variant; where that does not tell them apart, dashes change after
@@ -185,7 +185,7 @@ def line_styles(labels: Sequence[str], markers: Sequence[str] = ()) -> dict[str,
 
 
 def _by_model_and_variant(labels: Sequence[str]) -> list[tuple[int, int]] | None:
-    """Return each label's (colour, dashes) by what stands before and in its bracket, or None if either has too many."""
+    """Each label's (colour, dashes) by what stands before and in its bracket, or None if either has too many."""
     parts = [label.partition(" (") for label in labels]
     models = list(dict.fromkeys(model for model, _, _ in parts))
     variants = list(dict.fromkeys(variant for _, _, variant in parts))

@@ -36,7 +36,7 @@ class Audit:
     with_folder: int = 0
 
     def summary(self) -> str:
-        """Return one line on the extent of the audit."""
+        """One line on the extent of the audit."""
         return (
             f"{self.values} values of {self.runs} runs looked at, {self.with_folder} of them against their run folders:"
             f" {len(self.findings)} findings, {len(self.notes)} notes"

@@ -43,7 +43,7 @@ def other_samples(folder: Path) -> Iterator[str]:
 
 
 def _drawn_by(samples: Path) -> str:
-    """Return the hash of the weights that samples name; "" if they name none, as those of a failed run."""
+    """The hash of the weights that samples name; "" if they name none, as those of a failed run."""
     import numpy as np
 
     try:

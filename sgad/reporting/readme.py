@@ -33,7 +33,7 @@ _BLOCK = re.compile(r"(<!-- results: ([\w ]+) -->\n).*?(<!-- end of results -->)
 
 
 def fill_readme(text: str, results_dir: Path | str = "results") -> str:
-    """Return a README with its block `<!-- results: E1 E2 -->` filled from the named experiments that are stored.
+    """A README with its block `<!-- results: E1 E2 -->` filled from the named experiments that are stored.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def fill_readme(text: str, results_dir: Path | str = "results") -> str:
 
 
 def results_block(experiments: Sequence[str], results_dir: Path | str = "results") -> str:
-    """Return the result tables of the experiments in Markdown; one that the reference does not have is left out."""
+    """The result tables of the experiments in Markdown; one that the reference does not have is left out."""
     # Never own results: README says what comes with the repository.
     folders = [Path(results_dir) / REFERENCE / name for name in experiments]
     stored = [read_folder(folder) for folder in folders if (folder / METRICS).is_file()]

@@ -14,7 +14,7 @@ DETAILS = {"layers.csv": ("network", "layer"), "time_steps.csv": ("time_step",)}
 
 
 def read_history(folder: Path) -> list[Row]:
-    """Return at most HISTORY_ROWS rows of a run's history, evenly spread, the first and the last among them."""
+    """At most HISTORY_ROWS rows of a run's history, evenly spread, the first and the last among them."""
     rows = _spread(_whole_rows(folder / "history.csv"), HISTORY_ROWS)
     details = {row["step"]: row for row in _spread(rows, DETAILED_ROWS)}
     for name, keys in DETAILS.items():
@@ -26,7 +26,7 @@ def read_history(folder: Path) -> list[Row]:
 
 
 def _whole_rows(path: Path) -> list[Row]:
-    """Return the rows of a file; a kill may have cut the last line short."""
+    """The rows of a file; a kill may have cut the last line short."""
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)

@@ -57,7 +57,7 @@ def copy_pictures(source: Path, target: Path, names: Collection[str]) -> None:
 
 
 def pictures_of(folder: Path, name: str) -> list[Path]:
-    """Return the pictures of one run that `folder` holds; those of the reference are WebP."""
+    """The pictures of one run that `folder` holds; those of the reference are WebP."""
     endings = (".png", ".gif", "-steps.png", *(f"-{drawn}" for drawn in analysis_pictures()))
     both = [variant for ending in endings for variant in dict.fromkeys((ending, ending.replace(".png", ".webp")))]
     single = [folder / f"{name}{ending}" for ending in both]
@@ -65,7 +65,7 @@ def pictures_of(folder: Path, name: str) -> list[Path]:
 
 
 def spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """Return at most `count` of the paths, evenly spread, first and last among them."""
+    """At most `count` of the paths, evenly spread, first and last among them."""
     if len(paths) <= count:
         return list(paths)
     return [paths[round(index * (len(paths) - 1) / (count - 1))] for index in range(count)]

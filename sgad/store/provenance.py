@@ -59,7 +59,7 @@ def write_provenance(
 
 
 def collected_hashes(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every collected file, by its name below `folder`."""
+    """The SHA-256 of every collected file, by its name below `folder`."""
     names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     kept = sorted(name for name in names if name.parts[0] in COLLECTED)
     return {name.as_posix(): sha256_of(folder / name) for name in kept}
@@ -86,7 +86,7 @@ def run_files() -> tuple[str, ...]:
 
 
 def file_hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the SHA-256 of those of the named files that are there."""
+    """The SHA-256 of those of the named files that are there."""
     return {name: sha256_of(folder / name) for name in names if (folder / name).is_file()}
 
 

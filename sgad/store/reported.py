@@ -25,17 +25,17 @@ class Reported:
 
 @cache
 def read_reported(path: Path = REPORTED_FILE) -> tuple[Reported, ...]:
-    """Return every reported figure, in the order of the file."""
+    """Every reported figure, in the order of the file."""
     with open(path, encoding="utf-8", newline="") as stream:
         return tuple(Reported(**row) for row in csv.DictReader(stream))
 
 
 def reported_for(dataset: str) -> list[Reported]:
-    """Return the figures reported for a data set; a stand-in (digits for MNIST) has none."""
+    """The figures reported for a data set; a stand-in (digits for MNIST) has none."""
     return [figure for figure in read_reported() if figure.dataset == dataset]
 
 
 def reported_metrics(figures: list[Reported]) -> list[str]:
-    """Return the metrics among the figures, in the order of REPORTED_LABELS."""
+    """The metrics among the figures, in the order of REPORTED_LABELS."""
     present = {figure.metric for figure in figures}
     return [metric for metric in REPORTED_LABELS if metric in present]

@@ -14,7 +14,7 @@ SET_ASIDE = "set aside: "
 
 
 def set_aside(fresh: Iterable[Row], kept: Iterable[Row]) -> list[Row]:
-    """Return all rows of metrics.csv, with those marked that cannot stand in a column with most of the others.
+    """All rows of metrics.csv, with those marked that cannot stand in a column with most of the others.
 
     Parameters
     ----------

@@ -128,12 +128,12 @@ class Stored:
 
 
 def rows_of(frame: "pd.DataFrame") -> list[Any]:
-    """Return the rows of a frame, each with its cells as attributes."""
+    """The rows of a frame, each with its cells as attributes."""
     return list(frame.itertuples())
 
 
 def experiment_folder(results_dir: Path | str, name: str) -> Path:
-    """Return the folder of an experiment's collected results."""
+    """The folder of an experiment's collected results."""
     return Path(results_dir) / "experiments" / name
 
 
@@ -163,7 +163,7 @@ def stored_folder(results_dir: Path | str, name: str) -> Path:
 
 
 def run_name(dataset: str, model: str, variant: str, seed: int) -> str:
-    """Return the stem of a run's small pictures in grids/."""
+    """The stem of a run's small pictures in grids/."""
     return f"{dataset}-{model}-{variant}-seed{seed}"
 
 
@@ -230,7 +230,7 @@ def _read_captions(path: Path) -> Captions:
 
 
 def _cells(frame: "pd.DataFrame") -> set[tuple[str, ...]]:
-    """Return the (dataset, model, variant) that a frame has rows of."""
+    """The (dataset, model, variant) that a frame has rows of."""
     return set(frame[list(KEY_COLUMNS[:3])].itertuples(index=False, name=None))
 
 

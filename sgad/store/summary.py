@@ -16,7 +16,7 @@ ENDINGS = ("completed", "collapsed", "diverged", "failed", "interrupted", "runni
 
 
 def has_value(metrics: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows that hold a finite value to be used."""
+    """The rows that hold a finite value to be used."""
     finite = metrics["value"].notna() & (metrics["value"].abs() != math.inf)
     return metrics[finite & ~is_set_aside(metrics)]
 
@@ -125,5 +125,5 @@ def count_endings(runs: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def is_baseline(model: str) -> bool:
-    """Return whether a row is a floor or ceiling rather than a model."""
+    """Whether a row is a floor or ceiling rather than a model."""
     return model in BASELINES

@@ -30,7 +30,7 @@ def measure(material: Material) -> list[Finding]:
 
 
 def analyse_alignment(subject: Subject, neurons: Neurons) -> list[Finding]:
-    """Return the alignment of every layer of a run's critic with recorded responses."""
+    """The alignment of every layer of a run's critic with recorded responses."""
     if subject.is_events:
         return [missing("alignment", "the critic sees event frames, the neurons saw pictures")]
     images = fit_stimuli(neurons.stimuli, subject.shape)
@@ -92,7 +92,7 @@ def _ceiling(name: str, neurons: Neurons, protocol: str) -> Finding:
 
 @torch.no_grad()
 def critic_responses(subject: Subject, images: NDArray[np.float32]) -> dict[str, Array]:
-    """Return every neuron's mean activity over time (n, d) for images (n, C, H, W), by layer of the critic, and its score."""
+    """Every neuron's mean activity over time (n, d) for images (n, C, H, W), by layer of the critic, and its score."""
     critic = subject.discriminator
     dtype = next(critic.parameters()).dtype
     scale = 2 if subject.config.pixel_range == "symmetric" else 1

@@ -18,7 +18,7 @@ SCORES = {"rsa": "RSA", "cka": "CKA", "svcca": "SVCCA", "regression": "regressio
 
 
 def alignment_table(stored: Stored, dataset: str) -> Table:
-    """Return a row a model and layer: each score with its p value; the noise ceilings above them."""
+    """A row a model and layer: each score with its p value; the noise ceilings above them."""
     frame = findings(stored, "alignment", dataset)
     rows: list[list[Cell]] = []
     for model, variant in models_of(frame):

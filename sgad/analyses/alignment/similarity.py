@@ -36,7 +36,7 @@ class Score:
 
 
 def rdm(responses: Array) -> Array:
-    """Return the representational dissimilarities (n (n - 1) / 2): 1 - correlation of the responses to two stimuli.
+    """The representational dissimilarities (n (n - 1) / 2): 1 - correlation of the responses to two stimuli.
 
     Stimuli to which nothing responds differently have no correlation; they count as unrelated (1).
     """
@@ -143,7 +143,7 @@ def regression(a: Array, b: Array, seed: int = 0) -> Score:
 
 
 def _predictor(a: Array, train: Order, test: Order) -> tuple[Order, Array]:
-    """Return the training stimuli and the weights (test, train) with which their responses predict the others."""
+    """The training stimuli and the weights (test, train) with which their responses predict the others."""
     mean = a[train].mean(axis=0)
     x, y = a[train] - mean, a[test] - mean
     values, vectors = np.linalg.eigh(x @ x.T)
@@ -154,7 +154,7 @@ def _predictor(a: Array, train: Order, test: Order) -> tuple[Order, Array]:
 
 
 def _penalty(eigenvalues: Array, freedom: float) -> float:
-    """Return the ridge penalty with at most `freedom` degrees of freedom, sum of e / (e + penalty), by bisection."""
+    """The ridge penalty with at most `freedom` degrees of freedom, sum of e / (e + penalty), by bisection."""
     largest = float(eigenvalues.max())
     if largest <= 0:
         return 1.0
@@ -200,7 +200,7 @@ def permutation_test(score: Score, permutations: int, seed: int = 0) -> Tested:
 def noise_ceiling(
     trials: Array, measure: Callable[[Array, Array], Score], splits: int = 10, seed: int = 0
 ) -> float | None:
-    """Return how alike the responses of two halves of the repeats are, `trials` (repeats, n, neurons); None without repeats.
+    """How alike the responses of two halves of the repeats are, `trials` (repeats, n, neurons); None without repeats.
 
     What even the true model could reach is the root of the reliability of the mean over all repeats, which follows from
     that of halves by Spearman and Brown: r' = 2 r / (1 + r).

@@ -23,7 +23,7 @@ def measure(material: Material) -> list[Finding]:
 
 
 def analyse_domain_gap(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:
-    """Return the domain gap of a run."""
+    """The domain gap of a run."""
     made = subject.made
     return domain_gap(made.critic, made.shown, subject.real, subject.config.time_steps, yardsticks)
 
@@ -83,6 +83,6 @@ def _pixel_values(name: str, images: Floats, steps: int) -> list[Finding]:
 
 
 def lattice_share(images: Floats, steps: int) -> float:
-    """Return the share of pixel values that are a multiple of 1 / `steps`, up to half a level of 8 bits."""
+    """The share of pixel values that are a multiple of 1 / `steps`, up to half a level of 8 bits."""
     distance = np.abs(images - np.rint(images * steps) / steps)
     return float((distance <= HALF_LEVEL).mean())

@@ -21,7 +21,7 @@ def measure(material: Material) -> list[Finding]:
 
 
 def analyse_events(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:
-    """Return how a run's event clips differ from real ones; draws both as GIFs."""
+    """How a run's event clips differ from real ones; draws both as GIFs."""
     if not subject.is_events:
         return [missing("event_rate", "the run makes still images")]
     generated, real = subject.made.steps.swapaxes(0, 1), subject.clips()

@@ -37,7 +37,7 @@ def measure(material: Material) -> list[Finding]:
 
 
 def analyse_latent_space(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:
-    """Return what a run's latent space is like; draws interpolation.png and neighbours.png."""
+    """What a run's latent space is like; draws interpolation.png and neighbours.png."""
     made, real = ImageSet("shown", subject.made.shown), ImageSet("data", subject.real)
     labels = open_labels(subject.data, "train", len(subject.stored("train")))
     return [
@@ -143,7 +143,7 @@ def _save_neighbours(path: Path, samples: Floats, training: StoredImages) -> Non
 
 
 def nearest_indices(queries: Array, training: StoredImages) -> NDArray[np.intp]:
-    """Return the index (m,) of the training image nearest to each query (m, pixels in [0, 1])."""
+    """The index (m,) of the training image nearest to each query (m, pixels in [0, 1])."""
     best = np.full(len(queries), np.inf)
     index = np.zeros(len(queries), np.intp)
     start = 0
@@ -158,7 +158,7 @@ def nearest_indices(queries: Array, training: StoredImages) -> NDArray[np.intp]:
 
 
 def class_balance(images: Floats, labels: NDArray[np.int64] | None, yardsticks: Yardsticks) -> list[Finding]:
-    """Return each class's share among images by the data set's classifiers, beside its share in training.
+    """Each class's share among images by the data set's classifiers, beside its share in training.
 
     class_entropy is that of the shares over that of equal shares: 1 balanced, 0 one class only.
     """

@@ -25,7 +25,7 @@ def measure(material: Material) -> list[Finding]:
 
 
 def analyse_temporal_gap(subject: Subject, yardsticks: Yardsticks) -> list[Finding]:
-    """Return the temporal gap of a run, and draw its first samples through time into through-time.png."""
+    """The temporal gap of a run, and draw its first samples through time into through-time.png."""
     made = subject.made
     real = subject.clips()
     # Of events, each step has its own data: the real frames of that step.
@@ -77,12 +77,12 @@ def temporal_gap(steps: Floats, data: Floats, yardsticks: Yardsticks) -> list[Fi
 
 
 def step_changes(steps: Floats) -> list[float]:
-    """Return the mean absolute difference between neighbouring steps of (T, N, ...): T - 1 numbers."""
+    """The mean absolute difference between neighbouring steps of (T, N, ...): T - 1 numbers."""
     return [float(np.abs(after - before).mean()) for before, after in pairwise(steps)]
 
 
 def share_findings(shares: Floats | None) -> list[Finding]:
-    """Return the weights of the new frame and of the image so far over time, with the middle 90 % of samples."""
+    """The weights of the new frame and of the image so far over time, with the middle 90 % of samples."""
     if shares is None:
         return []
     found = []

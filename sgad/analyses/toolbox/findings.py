@@ -34,7 +34,7 @@ COLUMNS = ("analysis", *Finding.model_fields)
 
 
 def missing(quantity: str, reason: str, protocol: str = "") -> Finding:
-    """Return the row of something that could not be computed, with the reason."""
+    """The row of something that could not be computed, with the reason."""
     return Finding(quantity=quantity, protocol=protocol, status=f"not computed: {reason}")
 
 

@@ -114,7 +114,7 @@ class Subject:
         return chosen.read(np.arange(len(chosen))).astype(np.float32) / np.float32(255)
 
     def stored(self, split: str | None = None) -> StoredImages:
-        """Return a split of the data set, by default the one that samples are compared with."""
+        """A split of the data set, by default the one that samples are compared with."""
         return open_split(self.data, split)
 
     @cached_property

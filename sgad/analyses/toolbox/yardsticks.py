@@ -34,7 +34,7 @@ class ImageSet:
         self._features: dict[str, list[Array]] = {}
 
     def features(self, network: str, extractors: Sequence[Extractor]) -> list[Array]:
-        """Return the features (N, d) by each extractor of a network."""
+        """The features (N, d) by each extractor of a network."""
         if network not in self._features:
             stored = images_of_array(to_bytes(self.images), name=self.name)
             self._features[network] = [
@@ -51,7 +51,7 @@ class Yardsticks:
     absent: dict[str, str] = field(default_factory=dict)
 
     def compare(self, quantity: str, a: ImageSet, b: ImageSet, position: float | None = None) -> list[Finding]:
-        """Return the distance of two sets by each yardstick: Frechet for features, Wasserstein for pixel values."""
+        """The distance of two sets by each yardstick: Frechet for features, Wasserstein for pixel values."""
         found = [
             self._frechet(network, extractors, quantity, a, b, position)
             for network, extractors in self.networks.items()
@@ -90,12 +90,12 @@ class Yardsticks:
         )
 
     def absences(self, quantity: str) -> list[Finding]:
-        """Return a row for each yardstick that is not at hand."""
+        """A row for each yardstick that is not at hand."""
         return [missing(quantity, reason, network) for network, reason in self.absent.items()]
 
 
 def load_yardsticks(data: Path, device: str = "cpu") -> Yardsticks:
-    """Return the networks that are at hand for a prepared data set: its classifiers, the published autoencoder."""
+    """The networks that are at hand for a prepared data set: its classifiers, the published autoencoder."""
     networks, absent = {}, {}
     for name in NETWORKS:
         try:
@@ -106,13 +106,13 @@ def load_yardsticks(data: Path, device: str = "cpu") -> Yardsticks:
 
 
 def pixel_histogram(images: Floats, levels: int = LEVELS) -> Array:
-    """Return the share (levels,) of pixel values nearest to k / (levels - 1), k = 0, 1, ..."""
+    """The share (levels,) of pixel values nearest to k / (levels - 1), k = 0, 1, ..."""
     nearest = np.rint(np.clip(images, 0, 1) * (levels - 1)).astype(np.int64)
     counts = np.bincount(nearest.ravel(), minlength=levels)
     return np.asarray(counts / counts.sum(), np.float64)
 
 
 def pixel_distance(a: Floats, b: Floats) -> float:
-    """Return the Wasserstein-1 distance of the distributions of pixel values, at LEVELS levels of [0, 1]."""
+    """The Wasserstein-1 distance of the distributions of pixel values, at LEVELS levels of [0, 1]."""
     levels = np.linspace(0, 1, LEVELS)
     return float(wasserstein_distance(levels, levels, pixel_histogram(a), pixel_histogram(b)))

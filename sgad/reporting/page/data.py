@@ -37,7 +37,7 @@ class Embedder:
     linked: list[str] = field(default_factory=list)
 
     def address(self, path: Path) -> str:
-        """Return what goes into `src`; an empty string if there is no such file."""
+        """What goes into `src`; an empty string if there is no such file."""
         if not path.is_file():
             return ""
         size = path.stat().st_size
@@ -55,7 +55,7 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 
 def models_of(runs: "pd.DataFrame", captions: Captions) -> list[dict[str, Any]]:
-    """Return the models and variants of some runs with labels and colour numbers, as figures have them."""
+    """The models and variants of some runs with labels and colour numbers, as figures have them."""
     cells = runs.drop_duplicates(["model", "variant"])
     labels = label_runs(cells, captions)
     return [
@@ -108,7 +108,7 @@ def _card(stored: Stored, model: dict[str, Any], run: Any, pictures: Embedder) -
 
 
 def curves_of(stored: Stored, dataset: str) -> dict[str, Any]:
-    """Return the histories of a data set's runs: panels, and for each run its steps and one list a panel."""
+    """The histories of a data set's runs: panels, and for each run its steps and one list a panel."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
     rows = stored.histories[stored.histories["dataset"] == dataset]
     cells = len(runs.drop_duplicates(["model", "variant"]))
@@ -140,7 +140,7 @@ def _short(value: float) -> float | None:
 
 
 def run_rows(stored: Stored) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the labels of the metrics shown, and a row for each run with values, provenance and folder."""
+    """The labels of the metrics shown, and a row for each run with values, provenance and folder."""
     metrics = list(dict.fromkeys(stored.metrics["metric"]))[:5]
     values = {
         (row.dataset, row.model, row.variant, row.seed, row.metric): row.value
@@ -168,7 +168,7 @@ def run_rows(stored: Stored) -> tuple[list[str], list[dict[str, Any]]]:
 
 
 def integer(value: Any) -> int | None:
-    """Return a nullable integer cell as an int or None."""
+    """A nullable integer cell as an int or None."""
     return None if str(value) == "<NA>" else int(value)
 
 
@@ -181,7 +181,7 @@ def script_json(content: Any) -> str:
 
 
 def downloads(folder: Path, stems: Iterable[str], suffixes: Iterable[str]) -> list[dict[str, str]]:
-    """Return the files that exist among folder/STEM.SUFFIX: links that carry them, or lead to large ones."""
+    """The files that exist among folder/STEM.SUFFIX: links that carry them, or lead to large ones."""
     types = {
         "csv": "text/csv",
         "md": "text/markdown",

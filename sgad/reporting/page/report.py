@@ -61,7 +61,7 @@ def save_report(stored: Stored, summary: "pd.DataFrame") -> Path:
 
 
 def build_page(stored: Stored, summary: "pd.DataFrame") -> str:
-    """Return the page as HTML. Text from files is escaped; only our own style sheet and scripts are not."""
+    """The page as HTML. Text from files is escaped; only our own style sheet and scripts are not."""
     names = list(dict.fromkeys(stored.runs["dataset"]))
     pictures = [Embedder(stored.out, PICTURE_BYTES // len(names)) for _ in names]
     datasets = [_dataset(stored, summary, *pair) for pair in zip(names, pictures, strict=True)]
@@ -117,7 +117,7 @@ def _dataset(stored: Stored, summary: "pd.DataFrame", name: str, pictures: Embed
 
 
 def _protocols(summary: "pd.DataFrame") -> list[dict[str, str]]:
-    """Return each metric's protocol for each data set, once."""
+    """Each metric's protocol for each data set, once."""
     rows = summary[summary["protocol"].notna()].drop_duplicates(["dataset", "metric"])
     return [
         {"dataset": row.dataset, "metric": metric_info(row.metric).label, "protocol": row.protocol}
@@ -126,7 +126,7 @@ def _protocols(summary: "pd.DataFrame") -> list[dict[str, str]]:
 
 
 def _reported(stored: Stored) -> list[dict[str, str]]:
-    """Return where each reported figure comes from and how it was measured, as far as its source says."""
+    """Where each reported figure comes from and how it was measured, as far as its source says."""
     figures = [figure for name in dict.fromkeys(stored.runs["dataset"]) for figure in reported_for(name)]
     kinds = dict.fromkeys((figure.metric, figure.source, figure.protocol) for figure in figures)
     return [
@@ -162,7 +162,7 @@ def _breakable(label: str) -> Markup:
 
 
 def _groups(columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return the groups above a table's columns and how many columns each spans."""
+    """The groups above a table's columns and how many columns each spans."""
     return [
         {"name": name, "span": len(list(members))} for name, members in groupby(columns, lambda column: column.group)
     ]

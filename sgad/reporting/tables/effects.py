@@ -144,7 +144,7 @@ def _effect(value: float | None, base: float | None, metric: MetricInfo, *, is_b
 def halve(
     experiment: ExperimentConfig, summary: "pd.DataFrame", metric: str, keep: int, steps: int, name: str
 ) -> ExperimentConfig:
-    """Return the next experiment of a search: the `keep` best variants, trained for `steps` update pairs.
+    """The next experiment of a search: the `keep` best variants, trained for `steps` update pairs.
 
     Variants are ranked by their mean rank in `metric` over data sets and models; the experiment's first one goes on in
     any case, because the others are measured against it.
@@ -188,7 +188,7 @@ def halve(
 
 
 def with_length(variant: str, steps: int) -> str:
-    """Return a variant's name with its number of update pairs replaced, or added."""
+    """A variant's name with its number of update pairs replaced, or added."""
     parts = [part for part in variant.split("+") if not part.startswith(LENGTH)]
     return "+".join([*parts, f"{LENGTH}{steps}"])
 

@@ -97,7 +97,7 @@ def _reproduced(models: "pd.DataFrame", captions: Captions, columns: list[tuple[
 
 
 def paper_csv(table: Table) -> str:
-    """Return the table as it stands; results.csv holds the same numbers unrounded, with their protocols."""
+    """The table as it stands; results.csv holds the same numbers unrounded, with their protocols."""
     headings = [f"{column.group}: {column.heading}" if column.group else column.heading for column in table.columns]
     rows = [
         [name, *("" if cell.text == ABSENT else cell.text for cell in row)]

@@ -58,7 +58,7 @@ _SUMMARY_COLUMNS = (
 
 
 def results_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions) -> list[Table]:
-    """Return one results table per data set, in the order of the runs."""
+    """One results table per data set, in the order of the runs."""
     return [results_table(summary, runs, captions, dataset) for dataset in dict.fromkeys(runs["dataset"])]
 
 
@@ -169,7 +169,7 @@ def _baseline_rows(
 
 
 def other_protocols(here: "pd.DataFrame") -> dict[tuple[str, str], str]:
-    """Return the protocols of baselines, by model and metric, that are not those of the models."""
+    """The protocols of baselines, by model and metric, that are not those of the models."""
     is_scale = here["model"].map(is_baseline)
     valued = here["n"] > 0
     used = {row.metric: row.protocol for row in rows_of(here[valued & ~is_scale])}

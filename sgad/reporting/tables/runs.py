@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def runs_table(runs: "pd.DataFrame", captions: Captions) -> Table:
-    """Return every run with its ending, cost and provenance."""
+    """Every run with its ending, cost and provenance."""
     headings = (
         "data set",
         "model",
