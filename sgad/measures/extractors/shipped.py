@@ -63,7 +63,7 @@ def pack(folder: Path, dataset: str, target: Path = FOLDER) -> Path:
     An older file of the same data set and content is removed.
     """
     record = read_json(folder / RECORD)
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for index in range(len(record["seeds"])):
         tensors |= _prefixed(load_file(folder / f"classifier{index}.safetensors"), f"classifier{index}.")
     if (folder / AUTOENCODER).is_file():
