@@ -84,7 +84,7 @@ def prepare_generator(generator: nn.Module, config: RunConfig, statistics: Stati
 
 
 def batch_that_fits(config: RunConfig, shape: Sequence[int], device: torch.device) -> int:
-    """Return how many images of `shape` (C, H, W) are generated at once: BATCH, or fewer where memory is short."""
+    """How many images of `shape` (C, H, W) are generated at once: BATCH, or fewer where memory is short."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     return max(1, min(BATCH, int(MEMORY_SHARE * free / 1e6 / activations_mb(config, shape))))
 

@@ -37,7 +37,7 @@ class Decoded:
 
 
 def scoring_layers(mode: str, size: int) -> dict[str, nn.Linear]:
-    """Return the layers of a scoring mode for frames of `size` = C*H*W values, in the release's order."""
+    """The layers of a scoring mode for frames of `size` = C*H*W values, in the release's order."""
     require_choice("scoring_mode", mode, _SIZES)
     return {name: nn.Linear(inputs or size, outputs) for name, (inputs, outputs) in _SIZES[mode].items()}
 
@@ -97,7 +97,7 @@ def decode(
 
 
 def _attention_share(query: Tensor, key_before: Tensor, key_new: Tensor) -> Tensor:
-    """Return the softmax weight (B, 1) of the new frame among two keys, by scaled dot products."""
+    """The softmax weight (B, 1) of the new frame among two keys, by scaled dot products."""
     difference = (query * (key_new - key_before)).sum(dim=-1, keepdim=True)
     # A softmax over two is a sigmoid of their difference.
     return torch.sigmoid(difference / math.sqrt(query.shape[-1]))

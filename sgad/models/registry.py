@@ -56,7 +56,7 @@ DISCRIMINATORS: dict[str, Builder] = {
 
 
 def register(kind: str, name: str) -> Callable[[Builder], Builder]:
-    """Return a decorator that makes a class or function available under `name`; kind: generator or discriminator.
+    """A decorator that makes a class or function available under `name`; kind: generator or discriminator.
 
     It is called with (config, shape) and returns a module: a generator takes z (B, latent_dim) and returns
     `Generated`, a discriminator takes images or frames and returns scores (B,).
@@ -80,7 +80,7 @@ def _table(kind: str) -> dict[str, Builder]:
 
 
 def build_generator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
-    """Return the generator of a configuration for images or frames of `shape` (C, H, W).
+    """The generator of a configuration for images or frames of `shape` (C, H, W).
 
     Its weights are some valid start that depends on config.seed alone; `initialise` sets them from a given generator.
 
@@ -93,7 +93,7 @@ def build_generator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
 
 
 def build_discriminator(config: RunConfig, shape: Sequence[int]) -> nn.Module:
-    """Return the discriminator of a configuration, with spectral norm if asked for; see `build_generator`."""
+    """The discriminator of a configuration, with spectral norm if asked for; see `build_generator`."""
     module = _build("discriminator", config.discriminator, config, shape)
     if config.constraint == "spectral_norm":
         with _seeded(config.seed):
@@ -223,7 +223,7 @@ def load_generator(folder: Path | str) -> tuple[nn.Module, RunConfig, Shape]:
 
 
 def load_discriminator(folder: Path | str) -> nn.Module:
-    """Return the trained discriminator of a run folder, in evaluation mode.
+    """The trained discriminator of a run folder, in evaluation mode.
 
     Raises
     ------

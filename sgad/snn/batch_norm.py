@@ -42,7 +42,7 @@ class StepBatchNorm(nn.Module):
         self.num_batches_tracked.zero_()
 
     def norm(self) -> Norm:
-        """Return what the kernels need: the batch's own statistics in training mode, else the running ones."""
+        """What the kernels need: the batch's own statistics in training mode, else the running ones."""
         if self.training:
             return Norm(self.weight, self.bias, eps=self.eps)
         return Norm(self.weight, self.bias, self.running_mean, self.running_var, self.eps)

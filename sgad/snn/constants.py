@@ -11,5 +11,5 @@ from torch import Tensor
 
 @cache
 def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return `values` as a vector, the same tensor at every call: it must not be written to."""
+    """`values` as a vector, the same tensor at every call: it must not be written to."""
     return torch.tensor(values, dtype=dtype, device=device)

@@ -11,7 +11,7 @@ SURROGATES = ("arctan", "sigmoid", "rectangle")
 
 
 def surrogate_derivative(distance: Tensor, name: str, width: float) -> Tensor:
-    """Return the derivative used for a spike, at a potential `distance` above the threshold.
+    """The derivative used for a spike, at a potential `distance` above the threshold.
 
     With a = `width` (sharpness) and u = `distance`:
 
@@ -46,6 +46,6 @@ class _Spike(torch.autograd.Function):
 
 
 def spike(potential: Tensor, threshold: float = 1.0, name: str = "arctan", width: float = 2.0) -> Tensor:
-    """Return 1 where `potential` > `threshold` (strictly), else 0, with the named surrogate derivative."""
+    """Spikes: 1 where `potential` > `threshold` (strictly), else 0, with the named surrogate derivative."""
     result: Tensor = _Spike.apply(potential, threshold, name, width)
     return result

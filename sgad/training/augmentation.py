@@ -29,7 +29,7 @@ def _brightness(x: Tensor, random: torch.Generator) -> Tensor:
 
 
 def _integers(bound: int, count: int, like: Tensor, random: torch.Generator) -> Tensor:
-    """Return integers (B, 1) in 0..bound."""
+    """Random integers (B, 1) in 0..bound."""
     return torch.randint(0, bound + 1, (count, 1), generator=random, device=like.device)
 
 

@@ -34,7 +34,7 @@ _PATTERNS = {"generator": _GENERATOR, "discriminator": _DISCRIMINATOR}
 
 
 def our_names(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    """Return the release's state dict of `part` (generator or discriminator) under our names; others pass unchanged."""
+    """The release's state dict of `part` (generator or discriminator) under our names; others pass unchanged."""
     return {_our_name(name, part): tensor for name, tensor in tensors.items()}
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def averaged_copy(generator: nn.Module) -> nn.Module:
-    """Return a copy of the generator that takes no gradients, as the start of a moving average."""
+    """A copy of the generator that takes no gradients, as the start of a moving average."""
     average = copy.deepcopy(generator)
     average.requires_grad_(False)
     return average

@@ -15,7 +15,7 @@ Critic = Callable[[Tensor], Tensor]
 
 
 def input_gradient(critic: Critic, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return scores (B,) and the gradient of their sum with respect to `x`, which can be differentiated again.
+    """Scores (B,) and the gradient of their sum with respect to `x`, which can be differentiated again.
 
     Batch norm with batch statistics couples the images of a batch; the gradient of the sum is what is used in practice.
     """
@@ -26,13 +26,13 @@ def input_gradient(critic: Critic, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _per_image_square(gradient: Tensor) -> Tensor:
-    """Return the squared norm (B,) over everything that belongs to one image; frames are (T, B, C, H, W)."""
+    """The squared norm (B,) over everything that belongs to one image; frames are (T, B, C, H, W)."""
     images = gradient.transpose(0, 1) if gradient.ndim == 5 else gradient
     return images.flatten(1).square().sum(dim=1)
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
-    """Return the mean of (|gradient| - 1)^2 between real and fake images (WGAN-GP, Gulrajani et al. 2017).
+    """The mean of (|gradient| - 1)^2 between real and fake images (WGAN-GP, Gulrajani et al. 2017).
 
     A static batch beside spike trains is repeated over their steps, as the critic would see it.
     """
@@ -48,7 +48,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, random: torch.G
 
 
 def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
-    """Return half the mean squared gradient at the real images (Mescheder et al. 2018)."""
+    """Half the mean squared gradient at the real images (Mescheder et al. 2018)."""
     _, gradient = input_gradient(critic, real)
     return _per_image_square(gradient).mean() / 2
 
@@ -56,7 +56,7 @@ def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
 def penalty(
     name: str, discriminator: nn.Module, critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator
 ) -> Tensor:
-    """Return a penalty by its name in the configuration: gradient_penalty or r1.
+    """A penalty by its name in the configuration: gradient_penalty or r1.
 
     It runs on the plain torch kernel, the only one that can be differentiated twice, and moves no running average.
     """

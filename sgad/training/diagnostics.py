@@ -37,7 +37,7 @@ class Health:
     temporal_inconsistency: float | None = None
 
     def columns(self) -> dict[str, float | int | None]:
-        """Return the columns of history.csv: means over layers, norms, what images are like."""
+        """The columns of history.csv: means over layers, norms, what images are like."""
         return {
             "firing_rate_generator": _mean(self.rates_generator),
             "firing_rate_discriminator": _mean(self.rates_discriminator),
@@ -50,7 +50,7 @@ class Health:
         }
 
     def layer_rows(self, step: int) -> list[dict[str, float | int | str | None]]:
-        """Return the rows of layers.csv at one step."""
+        """The rows of layers.csv at one step."""
         networks = (
             ("generator", self.rates_generator, self.shares_generator),
             ("discriminator", self.rates_discriminator, self.shares_discriminator),
@@ -62,7 +62,7 @@ class Health:
         ]
 
     def time_step_rows(self, step: int) -> list[dict[str, float | int | str | None]]:
-        """Return the rows of time_steps.csv at one step."""
+        """The rows of time_steps.csv at one step."""
         return [
             {"step": step, "time_step": index, "distance_to_last": distance, "diversity": diversity}
             for index, (distance, diversity) in enumerate(self.through_time, start=1)
@@ -73,7 +73,7 @@ class Health:
         return [name for name, rate in self.rates_discriminator.items() if rate == 0]
 
     def verdict(self) -> tuple[str, str]:
-        """Return the status of a training that ends in this state, and the reason if it is not `completed`."""
+        """The status of a training that ends in this state, and the reason if it is not `completed`."""
         for network, rates in (
             ("generator", self.rates_generator),
             ("discriminator", self.rates_discriminator),
@@ -94,7 +94,7 @@ def _mean(values: dict[str, float]) -> float | None:
 
 
 def gradient_norm(module: nn.Module) -> float | None:
-    """Return the 2-norm of all gradients that the last update left, or None if there are none."""
+    """The 2-norm of all gradients that the last update left, or None if there are none."""
     norms = [parameter.grad.norm() for parameter in module.parameters() if parameter.grad is not None]
     return float(torch.stack(norms).norm()) if norms else None
 
@@ -142,12 +142,12 @@ def measure_health(generator: nn.Module, discriminator: nn.Module, z: Tensor, co
 
 
 def _diversity(images: Tensor) -> float:
-    """Return the standard deviation between images (..., B, C, H, W), the mean of all pixels."""
+    """The standard deviation between images (..., B, C, H, W), the mean of all pixels."""
     return float(images.std(dim=-4).mean())
 
 
 def _through_time(steps: Tensor) -> list[tuple[float, float]]:
-    """Return for each step of (T, B, C, H, W) the mean absolute distance to the last, and the diversity."""
+    """For each step of (T, B, C, H, W), the mean absolute distance to the last, and the diversity."""
     distances = (steps - steps[-1]).abs().flatten(1).mean(dim=1)
     diversities = steps.std(dim=1).flatten(1).mean(dim=1)
     # Read at once: each read waits for the device.
@@ -155,7 +155,7 @@ def _through_time(steps: Tensor) -> list[tuple[float, float]]:
 
 
 def _temporal_inconsistency(steps: Tensor | None, unit: float) -> float | None:
-    """Return the mean absolute difference between neighbouring steps, as `sgad.analyses.temporal_gap.measure` defines it."""
+    """The mean absolute difference between neighbouring steps, as `sgad.analyses.temporal_gap.measure` defines it."""
     if steps is None or len(steps) < 2:
         return None
     return float(steps.float().diff(dim=0).abs().mean()) / unit

@@ -35,10 +35,10 @@ class Update(Protocol):
 
 
 def may_be_recorded(config: RunConfig, device: torch.device) -> bool:
-    """Return whether update pairs of this configuration are recorded as CUDA graphs: engine cuda, float32, our own networks.
+    """Whether update pairs of this configuration are recorded as CUDA graphs: engine cuda, float32, our own networks.
 
-    torch's recordable optimisers count their steps in single precision, and of a user's network nobody knows whether it
-    counts or draws in Python.
+    torch's recordable optimisers count their steps in single precision, and a user-defined network may keep Python-side
+    state, which a graph would freeze.
     """
     is_ours = ":" not in config.generator and ":" not in config.discriminator
     return is_ours and config.dtype == "float32" and resolve_engine(config.engine, device) == "cuda"
@@ -71,7 +71,7 @@ def record_graph(work: Work, random: torch.Generator, pool: Any = None) -> Work:
 
 
 def recorder() -> Record:
-    """Return `record_graph` with one pool for all that it records."""
+    """Make `record_graph` with one pool for all that it records."""
     pool = torch.cuda.graph_pool_handle()
     return lambda work, random: record_graph(work, random, pool)
 

@@ -115,7 +115,7 @@ def open_histories(folder: Path, last_step: int) -> Iterator[Histories]:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the whole rows of a history file; a last line that a kill cut short is left out."""
+    """The whole rows of a history file; a last line that a kill cut short is left out."""
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)

@@ -44,12 +44,12 @@ class Networks:
     optimiser_discriminator: torch.optim.Optimizer
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the modules that a checkpoint holds, by name."""
+        """The modules that a checkpoint holds, by name."""
         found = {"generator": self.generator, "discriminator": self.discriminator}
         return found if self.average is None else {**found, "average": self.average}
 
     def optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimisers that a checkpoint holds, by name."""
+        """The optimisers that a checkpoint holds, by name."""
         return {
             "optimiser_generator": self.optimiser_generator,
             "optimiser_discriminator": self.optimiser_discriminator,
@@ -57,7 +57,7 @@ class Networks:
 
     @property
     def sampled(self) -> nn.Module:
-        """Return the generator that samples are drawn from."""
+        """The generator that samples are drawn from."""
         return self.average or self.generator
 
 
@@ -87,7 +87,7 @@ class Hooks:
 
 
 def make_networks(config: RunConfig, generator: nn.Module, discriminator: nn.Module) -> Networks:
-    """Return networks and optimisers ready for the first step."""
+    """Make networks and optimisers ready for the first step."""
     optimiser_generator, optimiser_discriminator = build_optimisers(config, generator, discriminator)
     average = averaged_copy(generator) if config.ema_decay > 0 else None
     return Networks(generator, discriminator, average, optimiser_generator, optimiser_discriminator)
@@ -118,7 +118,7 @@ def train(
 
 
 def pairs_of(config: RunConfig, networks: Networks, device: torch.device, tell: Callable[[str], None]) -> Update:
-    """Return the update pair of these networks, recorded as a CUDA graph where that may be."""
+    """The update pair of these networks, recorded as a CUDA graph where that may be."""
     update = plain_pairs(config, networks)
     if not may_be_recorded(config, device):
         return update
@@ -127,7 +127,7 @@ def pairs_of(config: RunConfig, networks: Networks, device: torch.device, tell: 
 
 
 def plain_pairs(config: RunConfig, networks: Networks) -> Update:
-    """Return the update pair of these networks, run kernel by kernel."""
+    """The update pair of these networks, run kernel by kernel."""
 
     def update(real: Tensor, z: Tensor, *, step: int, random: torch.Generator) -> UpdateResult:
         return update_pair(
@@ -205,7 +205,7 @@ class _Session:
         return result
 
     def is_healthy(self, *, looks_closely: bool) -> bool:
-        """Return whether losses are finite numbers, and with `looks_closely` every weight and running average, too.
+        """Whether losses are finite numbers, and with `looks_closely` every weight and running average, too.
 
         Spikes hide a weight that is not a number from the loss. A GPU is far behind what was launched: without a close
         look it is not waited for.
@@ -290,7 +290,7 @@ def _note(result: UpdateResult, speed: float) -> str:
 
 
 def all_finite(networks: Networks) -> bool:
-    """Return whether every weight and running average is a finite number."""
+    """Whether every weight and running average is a finite number."""
     values = [value for module in networks.modules().values() for value in module.state_dict().values()]
     # One answer for all of them: each answer read is a wait for the device.
     return bool(torch.stack([torch.isfinite(value).all() for value in values if value.is_floating_point()]).all())

@@ -10,7 +10,7 @@ OBJECTIVES = ("bce", "earth_mover", "hinge", "least_squares", "non_saturating")
 
 
 def discriminator_loss(objective: str, real: Tensor, fake: Tensor, *, is_probability: bool = False) -> Tensor:
-    """Return the critic's loss for its scores of a real and a fake batch.
+    """The critic's loss for its scores of a real and a fake batch.
 
     * earth_mover: mean real - mean fake, the paper's sign (Arjovsky et al. 2017 with scores negated)
     * bce: cross-entropy summed over the batch, halved (Goodfellow et al. 2014; the release)
@@ -33,7 +33,7 @@ def discriminator_loss(objective: str, real: Tensor, fake: Tensor, *, is_probabi
 
 
 def generator_loss(objective: str, fake: Tensor, *, is_probability: bool = False) -> Tensor:
-    """Return the generator's loss for the scores of its batch; see `discriminator_loss`."""
+    """The generator's loss for the scores of its batch; see `discriminator_loss`."""
     _check(objective, is_probability)
     if objective == "earth_mover":
         return fake.mean()
@@ -47,7 +47,7 @@ def generator_loss(objective: str, fake: Tensor, *, is_probability: bool = False
 
 
 def critic_gap(objective: str, real: Tensor, fake: Tensor) -> Tensor:
-    """Return by how much the critic prefers real to generated images, in means of scores; 0 if it can't tell them apart.
+    """By how much the critic prefers real to generated images, in means of scores; 0 if it can't tell them apart.
 
     With the paper's sign of the Earth-Mover distance the critic gives real images the lower scores.
     """

@@ -12,7 +12,7 @@ from sgad.training.graphs import may_be_recorded
 
 
 def _without_compiler(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
-    """Return torch's optimiser with its methods taken out of their wrappers.
+    """Make torch's optimiser with its methods taken out of their wrappers.
 
     The wrappers import torch's compiler, which nobody here asks: 2 seconds and 160 MB a process.
     """
@@ -28,7 +28,7 @@ RMSprop = _without_compiler(torch.optim.RMSprop)
 def build_optimisers(
     config: RunConfig, generator: nn.Module, discriminator: nn.Module
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """Return the optimisers of generator and discriminator: RMSprop with torch's defaults, as the release, or Adam."""
+    """The optimisers of generator and discriminator: RMSprop with torch's defaults, as the release, or Adam."""
     return (
         _optimiser(config, generator, config.lr_generator),
         _optimiser(config, discriminator, config.lr_discriminator),
@@ -51,7 +51,7 @@ def _optimiser(config: RunConfig, module: nn.Module, rate: float) -> torch.optim
 
 
 def learning_rate_factor(config: RunConfig, step: int, total: int, steps_per_epoch: int) -> float:
-    """Return the factor on both learning rates at an update pair, counted from 0.
+    """The factor on both learning rates at an update pair, counted from 0.
 
     cosine: torch's CosineAnnealingLR, T_max = cosine_epochs, eta_min = 0, one step an epoch: (1 + cos(pi e / T)) / 2 in
     epoch e (after T_max it rises again, as in the release); linear: 1 in the first half, then down to 0.
