@@ -25,7 +25,8 @@ from PIL import Image
 from benchmarks.random_inception import digits, write_random_inception
 
 EXPERIMENTS = ("paper_rehearsal", "paper_rehearsal_analyses")
-TRAIN, TEST = 64, 12
+#: As many of the reference as generated ones, and as many as the analyses need.
+TRAIN, TEST = 64, 20
 #: Of CelebA in the official form: pixels, images of each split, the split's number in the list.
 CELEBA_SIZE = (178, 218)
 CELEBA_SPLITS = ((TRAIN, 0), (TEST, 1), (TEST, 2))

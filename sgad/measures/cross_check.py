@@ -170,11 +170,16 @@ def _opinions(
         "precision": found.get("precision"),
         "recall": found.get("recall"),
     }
-    opinions = {key: [Opinion(by, float(value))] for key, value in values.items() if value is not None}
+    opinions = {key: [_opinion(by, float(value))] for key, value in values.items() if value is not None}
     if "fid" in wanted:
         features = recorded.split(len(generated), len(reference))
         opinions["fid"].append(_of_pytorch_fid(generated, reference, features, suffix, state, device))
     return opinions
+
+
+def _opinion(by: str, value: float) -> Opinion:
+    """A value, or why it is none: torch-fidelity's score is not a number where a class is impossible (0 log 0)."""
+    return Opinion(by, value) if np.isfinite(value) else Opinion(by, None, f"its value is {value}")
 
 
 def _calculate(
@@ -235,7 +240,7 @@ def _of_pytorch_fid(
     try:
         with _quiet():
             if suffix != "torch":
-                return Opinion(by, _distance(fid_score, features))
+                return _opinion(by, _distance(fid_score, features))
             with (
                 tempfile.TemporaryDirectory() as name,
                 patch.object(inception, "load_state_dict_from_url", lambda *_, **__: state),
@@ -244,7 +249,7 @@ def _of_pytorch_fid(
                     _write_pngs(Path(name) / side, images) for side, images in (("a", generated), ("b", reference))
                 ]
                 value = fid_score.calculate_fid_given_paths(folders, BATCH, device, 2048, num_workers=0)
-                return Opinion(by, float(value))
+                return _opinion(by, float(value))
     except (ValueError, TypeError) as error:
         # Its matrix root turns complex on some sets, and SciPy 1.18 has no longer the argument that it gives.
         return Opinion(by, None, str(error))

@@ -109,3 +109,8 @@ def test_the_distance_within_the_span_of_few_features_is_the_distance(random):
         expected = frechet_distance_of_features(*sets)
         with cross_check._quiet():
             assert cross_check._distance(fid_score, sets) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_value_that_is_no_number_is_no_opinion():
+    assert cross_check._opinion("x", 1.5) == Opinion("x", 1.5)
+    assert cross_check._opinion("x", float("nan")) == Opinion("x", None, "its value is nan")
