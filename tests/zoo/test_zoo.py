@@ -94,7 +94,7 @@ def test_packing_saves_space_and_changes_images_little(run: Path, packed: Path) 
     assert sizes[0] < 0.4 * sizes[1] and sizes[0] < MAX_BYTES
     before, after = (sgad.load(folder).sample(20).astype(int) for folder in (run, packed))
     assert before.shape == (20, 1, 28, 28) and len(np.unique(before)) > 50
-    assert np.abs(before - after).mean() < 2
+    assert np.abs(before - after).mean() < 10  # four bits
 
 
 def test_a_zoo_folder_is_sampled_like_a_run(packed: Path) -> None:
