@@ -69,7 +69,16 @@ def publish(experiment: str, results: Path, data: Path, logs: Path, mixed_machin
     config = load_experiment(experiment)
     require_own(config.name, results)
     findings = audit(config, results, data, logs).findings
-    click.echo(run(config.name, results, findings=findings, mixed_machines=mixed_machines, incomplete=incomplete))
+    click.echo(
+        run(
+            config.name,
+            results,
+            findings=findings,
+            mixed_machines=mixed_machines,
+            incomplete=incomplete,
+            with_frames="evolution" in config.figures,
+        )
+    )
 
 
 @click.command()

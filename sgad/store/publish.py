@@ -31,6 +31,7 @@ def publish(
     findings: Sequence[str],
     mixed_machines: str = "",
     incomplete: str = "",
+    with_frames: bool = False,
 ) -> Path:
     """Write results/reference/NAME from the own results of an experiment; return its folder.
 
@@ -40,6 +41,9 @@ def publish(
         What the audit of the experiment found; anything in it is a reason to refuse.
     mixed_machines, incomplete
         Why runs of several machines, or absent runs, are all right; stored with the results. Without a reason they are refused.
+
+    with_frames
+        Whether pictures over training are kept: where a figure of the experiment shows them.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def publish(
         raise InputError(reason)
     remarks = {"mixed machines": mixed_machines, "absent runs": incomplete}
     target = Path(results_dir) / REFERENCE / name
-    write_reference(folder, target, {key: text for key, text in remarks.items() if text})
+    write_reference(folder, target, {key: text for key, text in remarks.items() if text}, with_frames=with_frames)
     return target
 
 
@@ -94,7 +98,7 @@ def _reasons_against(name: str, folder: Path, mixed_machines: str, incomplete: s
         )
 
 
-def write_reference(folder: Path, target: Path, remarks: dict[str, str]) -> None:
+def write_reference(folder: Path, target: Path, remarks: dict[str, str], *, with_frames: bool = False) -> None:
     """Write the small copy of a collected experiment; it replaces an older one at once or not at all.
 
     Raises
@@ -106,7 +110,7 @@ def write_reference(folder: Path, target: Path, remarks: dict[str, str]) -> None
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     try:
-        _fill(folder, fresh, remarks)
+        _fill(folder, fresh, remarks, with_frames)
         shutil.rmtree(before, ignore_errors=True)
         if target.exists():
             target.rename(before)
@@ -116,7 +120,7 @@ def write_reference(folder: Path, target: Path, remarks: dict[str, str]) -> None
         shutil.rmtree(before, ignore_errors=True)
 
 
-def _fill(folder: Path, target: Path, remarks: dict[str, str]) -> None:
+def _fill(folder: Path, target: Path, remarks: dict[str, str], with_frames: bool) -> None:
     for name in _COPIED:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, target / name)
@@ -124,7 +128,7 @@ def _fill(folder: Path, target: Path, remarks: dict[str, str]) -> None:
     for path in sorted((folder / "tables").glob("*.md")):
         (target / "tables").mkdir(exist_ok=True)
         shutil.copyfile(path, target / "tables" / path.name)
-    for path in _pictures(folder / "grids"):
+    for path in _pictures(folder / "grids", FRAMES if with_frames else 0):
         _shrink(path, target / "grids" / path.relative_to(folder / "grids"))
     provenance = dict(read_provenance(folder))
     write_json(target / FILE_NAME, provenance | {"files": collected_hashes(target), "remarks": remarks})
@@ -156,11 +160,11 @@ def _pack(source: Path, target: Path) -> None:
         packed.write(source.read_bytes())
 
 
-def _pictures(grids: Path) -> Iterator[Path]:
-    """Each single picture, and some of the pictures over training."""
+def _pictures(grids: Path, frames: int) -> Iterator[Path]:
+    """Each single picture, and at most `frames` of the pictures over training."""
     for path in sorted(grids.iterdir()) if grids.is_dir() else ():
         if path.is_dir():
-            yield from spread(sorted(path.glob("step-*.webp")), FRAMES)
+            yield from spread(sorted(path.glob("step-*.webp")), frames) if frames else ()
         else:
             yield path
 
