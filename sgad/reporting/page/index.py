@@ -29,6 +29,8 @@ class Best:
     label: str
     value: str
     metric: str
+    #: Whether it has seeds enough for a verdict; else it only leads.
+    is_told: bool
     picture: Path
 
 
@@ -123,6 +125,7 @@ def best_of(stored: Stored, summary: "pd.DataFrame", dataset: str) -> Best | Non
     from sgad.catalogue.metrics import metric_info
     from sgad.display.labels import model_labels
     from sgad.reporting.tables.results import spread_text
+    from sgad.store.comparisons import MIN_SEEDS
     from sgad.store.summary import is_baseline
 
     here = summary[(summary["dataset"] == dataset) & ~summary["model"].map(is_baseline) & (summary["n"] > 0)]
@@ -136,9 +139,10 @@ def best_of(stored: Stored, summary: "pd.DataFrame", dataset: str) -> Best | Non
     seeds = runs[(runs["dataset"] == dataset) & (runs["model"] == row.model) & (runs["variant"] == row.variant)]["seed"]
     return Best(
         dataset=dataset,
-        label=model_labels(here)[row.model, row.variant],
+        label=model_labels(here, stored.captions)[row.model, row.variant],
         value=spread_text(row.mean, row.std if math.isfinite(row.std) else 0.0, row.n, metric),
         metric=metric.label,
+        is_told=row.n >= MIN_SEEDS,
         picture=stored.picture(run_name(dataset, row.model, row.variant, int(seeds.iloc[0]))),
     )
 
