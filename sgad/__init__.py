@@ -15,7 +15,7 @@ __all__ = ["__version__", "load"]
 
 
 def load(folder: Path | str) -> "Pretrained":
-    """Return the trained generator of a zoo or run folder, ready to sample: `sgad.load("zoo/digits-sgad").sample(16)`."""
+    """The trained generator of a zoo or run folder, ready to sample: `sgad.load("zoo/digits-sgad").sample(16)`."""
     from sgad.zoo.pretrained import load as load_pretrained
 
     return load_pretrained(folder)

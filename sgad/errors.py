@@ -47,7 +47,7 @@ class Interrupted(SgadError):
 
 
 def one_line(error: Exception) -> str:
-    """Return what an error says as one line; of errors that are not ours with their kind and the first line alone."""
+    """What an error says as one line; of errors that are not ours with their kind and the first line alone."""
     if isinstance(error, SgadError):
         return str(error)
     return shortened(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
@@ -61,13 +61,13 @@ def shortened(text: str) -> str:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the nearest choice, or an empty string if none is near."""
+    """Text such as ", did you mean 'x'?" for the nearest choice, or an empty string if none is near."""
     match = difflib.get_close_matches(word, sorted(choices), n=1, cutoff=0.5)
     return f", did you mean {match[0]!r}?" if match else ""
 
 
 def require_choice(field: str, value: str, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`; raise InputError with the allowed ones otherwise."""
+    """`value` if it is one of `choices`; raises InputError with the allowed ones otherwise."""
     allowed = sorted(choices)
     if value not in allowed:
         raise InputError(f"{field} must be one of {', '.join(allowed)}, got {value!r}{nearest(value, allowed)}")

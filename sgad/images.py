@@ -24,7 +24,7 @@ def can_draw() -> bool:
 
 
 def to_bytes(images: Any, pixel_range: PixelRange = "unit") -> Bytes:
-    """Return round(255 x) as uint8, x clipped to [0, 1]; "symmetric" images are first moved from [-1, 1] to [0, 1].
+    """Round(255 x) as uint8, x clipped to [0, 1]; "symmetric" images are first moved from [-1, 1] to [0, 1].
 
     Takes a NumPy array or a torch tensor of any shape.
     """
@@ -34,7 +34,7 @@ def to_bytes(images: Any, pixel_range: PixelRange = "unit") -> Bytes:
 
 
 def colour_events(frames: Bytes) -> Bytes:
-    """Return (..., 3, H, W): ON events red, OFF events blue on black, from (..., 2, H, W) frames."""
+    """(..., 3, H, W): ON events red, OFF events blue on black, from (..., 2, H, W) frames."""
     on, off = frames[..., 1, :, :], frames[..., 0, :, :]
     return np.stack([on, np.minimum(on, off), off], axis=-3)
 

@@ -42,5 +42,5 @@ _LABELS: dict[NameKind, dict[str, str]] = {
 
 
 def label_of(kind: NameKind, key: str) -> str:
-    """Return the label of a key; a user's own model or data set is shown under its key."""
+    """The label of a key; a user's own model or data set is shown under its key."""
     return _LABELS[kind].get(key, key)

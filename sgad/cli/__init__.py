@@ -171,6 +171,6 @@ def _unexpected(error: Exception) -> str:
         errno.EPERM,
     ):
         place = f" {error.filename}" if error.filename else ""
-        return f"cannot read or write{place}: {error.strerror}; mend that, then the same command goes on"
+        return f"cannot read or write{place}: {error.strerror}; fix that, then the same command goes on"
     first = (str(error).splitlines() or [""])[0]
     return f"unexpected {type(error).__name__}: {first}; repeat the command with --debug and report it"

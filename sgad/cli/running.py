@@ -188,7 +188,7 @@ def _device(given: str | None, named: str) -> str:
 
 
 def _prepared_folder(dataset: str, data: Path, raw_data: Path | None) -> Path:
-    """Return the prepared data set, made now if its raw files are there."""
+    """The prepared data set, made now if its raw files are there."""
     folder = data / key_of(dataset)
     if not (folder / "manifest.json").is_file():
         from sgad.data.description import load_description

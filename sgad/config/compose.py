@@ -111,7 +111,7 @@ def _check_blocks(path: Path, *groups: Mapping[str, Overrides]) -> None:
 
 @cache
 def dataset_shape(path: Path) -> str:
-    """Return "CxHxW" from a data set's description, or an empty string if it names no shape."""
+    """Text such as "CxHxW" from a data set's description, or an empty string if it names no shape."""
     shape = read_yaml(path).get("shape")
     return "x".join(str(size) for size in shape) if isinstance(shape, list) else ""
 

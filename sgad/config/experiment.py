@@ -48,7 +48,7 @@ class RunKey(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Return dataset/model/variant/seedS."""
+        """Dataset/model/variant/seedS."""
         return f"{self.dataset}/{self.model}/{self.variant}/seed{self.seed}"
 
 

@@ -222,7 +222,7 @@ class RunConfig(BaseModel):
 
     @property
     def network_family(self) -> str:
-        """Return `family`, or what neurons and critic make of it where a variant changed them."""
+        """`family`, or what neurons and critic make of it where a variant changed them."""
         if self.neuron == "leaky_relu":
             return "ann"
         if self.family == "snn" and self.discriminator == "analog":

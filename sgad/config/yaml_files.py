@@ -90,5 +90,5 @@ def parse_value(text: str) -> Any:
 
 
 def dump_yaml(content: dict[str, Any]) -> str:
-    """Return YAML text with keys in the order given."""
+    """YAML text with keys in the order given."""
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

@@ -23,7 +23,7 @@ def num_held_out(count: int) -> int:
 
 
 def held_out_rows(images: NDArray[Any]) -> NDArray[np.int64]:
-    """Return which images (N, ...) are held out, as sorted row numbers: those of the smallest SHA-256.
+    """Which images (N, ...) are held out, as sorted row numbers: those of the smallest SHA-256.
 
     The hash is over the stored bytes of an image, so that copies of one image are on one side, except at the border.
     """

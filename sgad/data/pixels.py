@@ -144,7 +144,7 @@ def fit_image(image: Image.Image, label: str, description: DatasetConfig) -> Ima
 
 
 def pillow_filter(name: str) -> Image.Resampling:
-    """Return Pillow's filter of a name."""
+    """Pillow's filter of a name."""
     return Image.Resampling[name.upper()]
 
 
@@ -177,7 +177,7 @@ def _to_pillow(image: NDArray[Any]) -> Image.Image:
 
 
 def tile(images: NDArray[Any], columns: int, gap: int = 2) -> Images:
-    """Return uint8 (rows, columns, 3), the images (N, H, W, 3) side by side, small ones doubled."""
+    """Uint8 (rows, columns, 3), the images (N, H, W, 3) side by side, small ones doubled."""
     scale = 1 if images.shape[1] >= 64 else 2
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)
     number, height, width = images.shape[:3]

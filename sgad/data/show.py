@@ -58,7 +58,7 @@ def show_dataset(folder: Path | str, out: Path | str | None = None) -> Shown:
 
 
 def describe(prepared: Prepared) -> list[str]:
-    """Return counts, shape, the number of each class and what every caption must say, a line each."""
+    """Counts, shape, the number of each class and what every caption must say, a line each."""
     manifest = prepared.manifest
     counts = ", ".join(f"{count} {split}" for split, count in manifest.counts.items())
     shape = "x".join(map(str, manifest.shape))
@@ -82,7 +82,7 @@ def _class_lines(split: str, numbers: tuple[int, ...], classes: tuple[str, ...] 
 
 
 def _choose(split: PreparedSplit, rows: int, columns: int) -> NDArray[np.int64]:
-    """Return samples for the grid: spread over the split, sorted by class so that a row shows one kind."""
+    """Samples for the grid: spread over the split, sorted by class so that a row shows one kind."""
     count = min(rows * columns, len(split))
     chosen = np.linspace(0, len(split) - 1, count).astype(np.int64)
     return chosen if split.labels is None else chosen[np.argsort(split.labels[chosen], kind="stable")]

@@ -70,7 +70,7 @@ class Tree:
 
 
 def member_label(root: Path, name: str) -> str:
-    """Return "folder/name" or "archive: name"."""
+    """Text such as "folder/name" or "archive: name"."""
     return f"{root}: {name}" if root.is_file() else str(root / name)
 
 

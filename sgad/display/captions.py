@@ -59,7 +59,7 @@ def sentences(parts: list[str]) -> str:
 
 
 def data_caption(captions: Captions, dataset: str, runs: "pd.DataFrame") -> str:
-    """Return data, recipe and number of seeds: what any figure of the data set must say."""
+    """Data, recipe and number of seeds: what any figure of the data set must say."""
     here = runs[runs["dataset"] == dataset]
     variants = list(dict.fromkeys(here["variant"]))
     return sentences(
@@ -72,7 +72,7 @@ def data_caption(captions: Captions, dataset: str, runs: "pd.DataFrame") -> str:
 
 
 def endings_text(runs: "pd.DataFrame") -> str:
-    """Return for example "6 runs over 2 seeds: 5 completed, 1 diverged"."""
+    """For example "6 runs over 2 seeds: 5 completed, 1 diverged"."""
     counts = runs["status"].value_counts()
     named = [f"{counts[ending]} {ending}" for ending in ENDINGS if counts.get(ending, 0)]
     seeds = runs["seed"].nunique()
@@ -88,7 +88,7 @@ def protocol_caption(summary: "pd.DataFrame", dataset: str) -> str:
 
 
 def protocol_parts(protocols: Mapping[str, str]) -> list[str]:
-    """Return protocols, by metric, as parts of a caption: what several metrics share is said once."""
+    """Protocols, by metric, as parts of a caption: what several metrics share is said once."""
     groups: dict[str, dict[str, list[str]]] = {}
     for metric, protocol in protocols.items():
         parts = protocol.split("; ")
@@ -97,7 +97,7 @@ def protocol_parts(protocols: Mapping[str, str]) -> list[str]:
 
 
 def _shared_protocol(protocols: dict[str, list[str]]) -> str:
-    """Return "CFD, CCS by network; split (CFD: method; CCS: method)" for protocols that begin alike."""
+    """Text such as "CFD, CCS by network; split (CFD: method; CCS: method)" for protocols that begin alike."""
     common = [parts[0] for parts in zip(*protocols.values(), strict=False) if len(set(parts)) == 1]
     # Only the beginning counts: what agrees behind a difference belongs to each metric.
     shared = next(
@@ -123,14 +123,14 @@ def _sample_counts(models: "pd.DataFrame") -> list[str]:
 
 
 def missing_caption(here: "pd.DataFrame", captions: Captions) -> str:
-    """What could not be computed for any model, and the command that mends it."""
+    """What could not be computed for any model, and the command that fixes it."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in rows_of(here[(here["problem"] != "") & ~here["model"].map(is_baseline)].drop_duplicates("metric")):
         key = (row.problem, captions["remedies"].get(row.metric, ""))
         found.setdefault(key, []).append(metric_info(row.metric).label)
     return sentences(
         [
-            f"{', '.join(labels)} {problem}" + (f"; to mend it: {remedy}" if remedy else "")
+            f"{', '.join(labels)} {problem}" + (f"; to compute it: {remedy}" if remedy else "")
             for (problem, remedy), labels in found.items()
         ]
     )

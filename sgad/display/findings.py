@@ -23,7 +23,7 @@ class Seen:
     n: int
 
     def text(self, decimals: int, scale: float = 1.0) -> str:
-        """Return "12.3 ± 0.4", without ± for one seed, "–" for none."""
+        """Text such as "12.3 ± 0.4", without ± for one seed, "–" for none."""
         if self.n == 0 or math.isnan(self.mean):
             return "–"
         spread = f" ± {self.std * scale:,.{decimals}f}" if self.n > 1 else ""
@@ -87,7 +87,7 @@ def protocols(frame: "pd.DataFrame", quantities: Sequence[str]) -> list[str]:
 
 
 def analysis_caption(stored: Stored, analysis: str, dataset: str, quantities: Sequence[str]) -> str:
-    """Return data, recipe, protocols, and what could not be computed."""
+    """Data, recipe, protocols, and what could not be computed."""
     runs = stored.runs[stored.runs["dataset"] == dataset]
     counted = f"mean ± standard deviation over seeds, of {runs['seed'].nunique()} here"
     ways = protocols(findings(stored, analysis, dataset), quantities)

@@ -78,7 +78,7 @@ class TableFile:
 
 
 def to_markdown(table: Table) -> str:
-    """Return GitHub's Markdown: a heading, the table, the caption below it."""
+    """GitHub's Markdown: a heading, the table, the caption below it."""
     headings = [_markdown(_full_heading(column)) for column in table.columns]
     lines = [f"### {_markdown(table.title)}", "", _markdown_row(headings)]
     lines.append(_markdown_row(["---:" if column.is_number else ":---" for column in table.columns]))
@@ -114,7 +114,7 @@ def to_latex(table: Table) -> str:
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return CSV with full precision; None and NaN as empty cells."""
+    """CSV with full precision; None and NaN as empty cells."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)

@@ -64,7 +64,7 @@ _DPI = 150
 
 
 def load_seaborn() -> Any:
-    """Return seaborn with pyplot on matplotlib's file backend.
+    """Seaborn with pyplot on matplotlib's file backend.
 
     Seaborn takes SciPy for density plots and dendrograms only, and has its own way without it. Importing
     scipy.stats costs 0.6 s of the 5 that `regenerate` has, so seaborn is told that there is none, unless it
@@ -118,7 +118,7 @@ def legend_columns(labels: Sequence[str]) -> int:
 
 
 def text_width(labels: Sequence[str]) -> float:
-    """Return about how wide the longest of some labels is, in inches."""
+    """About how wide the longest of some labels is, in inches."""
     return 0.056 * max(map(len, labels))
 
 
@@ -144,7 +144,7 @@ def _broken(label: str, width: float) -> str:
 
 
 def picture_sheet(pictures: Sequence[tuple[str, Any]], columns: int) -> "Figure":
-    """Return labelled pictures in rows of at most `columns`."""
+    """Labelled pictures in rows of at most `columns`."""
     columns = min(columns, len(pictures))
     rows = math.ceil(len(pictures) / columns)
     width = (PAGE - 0.1) / columns - 0.08

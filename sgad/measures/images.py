@@ -63,7 +63,7 @@ class ImageSet:
         return self if count >= self.count else self.subset(np.arange(count))
 
     def random_subset(self, count: int, seed: int = 0) -> "ImageSet":
-        """Return `count` images drawn without replacement, in stored order; all if there are fewer.
+        """`count` images drawn without replacement, in stored order; all if there are fewer.
 
         Folders are often sorted by class, so the first ones would be a sample of the first classes only.
         """
@@ -110,7 +110,7 @@ def _sum_over_time(clips: Bytes) -> Bytes:
 
 
 def to_uint8_rgb(images: NDArray[Any], value_range: ValueRange | None = None, name: str = "images") -> Bytes:
-    """Return (B, 3, H, W) uint8 from (B, C, H, W): grey three times, RGB as it is, two channels as events.
+    """(B, 3, H, W) uint8 from (B, C, H, W): grey three times, RGB as it is, two channels as events.
 
     Floats are rounded to nearest, ties to even; events show ON red and OFF blue.
     """

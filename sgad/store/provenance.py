@@ -139,7 +139,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def row_key(row: Mapping[str, str]) -> tuple[str, str, str, str]:
-    """Return (dataset, model, variant, seed) of a row as text."""
+    """(dataset, model, variant, seed) of a row as text."""
     return row.get("dataset") or "", row.get("model") or "", row.get("variant") or "", row.get("seed") or ""
 
 

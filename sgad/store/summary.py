@@ -22,7 +22,7 @@ def has_value(metrics: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def is_set_aside(metrics: "pd.DataFrame") -> "pd.Series[bool]":
-    """Return of each row whether it holds a value by another protocol than most; see `sgad.store.set_aside`."""
+    """Whether each row holds a value by another protocol than most; see `sgad.store.set_aside`."""
     return metrics["status"].astype(str).str.startswith(SET_ASIDE)
 
 
@@ -112,7 +112,7 @@ def _shared_text(texts: "pd.Series[str]") -> str:
 
 
 def _shared_problem(statuses: "pd.Series[str]") -> str:
-    """Return for example "not computed: weights absent" if that is what all finished runs say of the measure."""
+    """For example "not computed: weights absent" if that is what all finished runs say of the measure."""
     problems = {status for status in statuses if status.startswith("not computed: ")}
     problems = {problem for problem in problems if not problem.startswith("not computed: run failed")}
     return problems.pop() if len(problems) == 1 else ""

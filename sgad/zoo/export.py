@@ -147,7 +147,7 @@ def _draw_preview(out: Path, packed: Pretrained) -> str:
 
 
 def energy_of(run: Path) -> dict[str, float]:
-    """Return what `sgad analyse --analyses energy` found for one image of the run's generator; empty if it did not run.
+    """What `sgad analyse --analyses energy` found for one image of the run's generator; empty if it did not run.
 
     synaptic_operations, multiply_accumulates, energy_nanojoule, analog_energy_nanojoule.
     """
@@ -214,7 +214,7 @@ def _note(variant: str) -> str:
 
 
 def _measures(path: Path) -> list[dict[str, Any]]:
-    """Return label, value, interval, n and protocol of each measure that was computed."""
+    """Label, value, interval, n and protocol of each measure that was computed."""
     entries = read_json(path)["metrics"] if path.is_file() else []
     return [
         entry | {"label": metric_info(entry["metric"]).label, "decimals": metric_info(entry["metric"]).decimals}

@@ -27,15 +27,15 @@ class Pretrained:
     shape: Shape
 
     def latents(self, num: int, seed: int = 0) -> Tensor:
-        """Return z (num, latent_dim): those that `sgad sample --seed SEED` starts from, too."""
+        """Z (num, latent_dim): those that `sgad sample --seed SEED` starts from, too."""
         return latents(self.config, num, seed)
 
     def sample(self, num: int = 16, seed: int = 0) -> Bytes:
-        """Return uint8 images (num, C, H, W), or event frames (T, num, 2, H, W)."""
+        """Uint8 images (num, C, H, W), or event frames (T, num, 2, H, W)."""
         return self.draw(self.latents(num, seed))
 
     def draw(self, z: Tensor) -> Bytes:
-        """Return the images of given latents (N, latent_dim); see `sample`."""
+        """The images of given latents (N, latent_dim); see `sample`."""
         made = draw_all(self.generator, z, self.config)
         batches = [to_bytes(each.shown, self.config.pixel_range) for each in made]
         return np.concatenate(batches, axis=1 if self.shape[0] == 2 else 0)
@@ -69,7 +69,7 @@ class Pretrained:
 
 
 def _joined(traces: list[Trace]) -> Trace:
-    """Return the trace of all images of several passes."""
+    """The trace of all images of several passes."""
     return Trace(
         torch.cat([trace.potentials for trace in traces], dim=1), torch.cat([trace.spikes for trace in traces], dim=1)
     )

@@ -1,4 +1,4 @@
-"""`sgad dataset check`: what is there, what is missing, what is wrong, and what mends it."""
+"""`sgad dataset check`: what is there, what is missing, what is wrong, and what fixes it."""
 
 from pathlib import Path
 

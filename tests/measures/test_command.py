@@ -41,7 +41,7 @@ def test_two_folders_of_png_files(folders, trained_digits, tmp_path, capsys, mon
     assert lines[0].startswith("cfd ")
     assert "small classifier" in lines[0] and "n=30 generated, 30 reference" in lines[0]
     assert any("not computed: weights absent" in line for line in lines)
-    # Each remedy once, however many rows it mends.
+    # Each remedy once, however many rows it fixes.
     assert out.count("sgad doctor --download-weights") == 1
 
 

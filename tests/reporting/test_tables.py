@@ -215,7 +215,9 @@ def test_what_could_not_be_computed_is_said_with_the_command_that_mends_it(
     # Runs that diverged or are not there have no say.
     for row in block(table, "reproduced here").values():
         assert row[index].text == "not computed: weights absent"
-    assert "FID (clean-fid) not computed: weights absent; to mend it: sgad doctor --download-weights." in table.caption
+    assert (
+        "FID (clean-fid) not computed: weights absent; to compute it: sgad doctor --download-weights." in table.caption
+    )
 
 
 def test_the_check_for_copies_stands_below_the_table(stored: Stored) -> None:

@@ -104,7 +104,7 @@ def critic_responses(subject: Subject, images: NDArray[np.float32]) -> dict[str,
 
 
 def fit_stimuli(stimuli: NDArray[np.float32], shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return stimuli (n, H, W[, 3]) as a network takes them: the middle square, resized, grey or three channels."""
+    """Stimuli (n, H, W[, 3]) as a network takes them: the middle square, resized, grey or three channels."""
     channels, height, width = shape
     side = min(stimuli.shape[1:3])
     top, left = (stimuli.shape[1] - side) // 2, (stimuli.shape[2] - side) // 2

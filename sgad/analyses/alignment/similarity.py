@@ -234,6 +234,6 @@ CEILINGS: dict[str, Callable[[Array, Array], Score]] = {"rsa": rsa, "cka": linea
 
 
 def as_rows(values: Any) -> Array:
-    """Return responses of any shape (n, ...) as float64 (n, d)."""
+    """Responses of any shape (n, ...) as float64 (n, d)."""
     array = np.asarray(values, np.float64)
     return array.reshape(len(array), -1)

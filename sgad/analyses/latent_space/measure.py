@@ -77,7 +77,7 @@ def _spread(quantity: str, values: Array, protocol: str) -> Finding:
 
 
 def interpolate(start: Tensor, end: Tensor, count: int) -> Tensor:
-    """Return `count` latents on the great circle from `start` to `end` (N, D): (N, count, D), ends included.
+    """`count` latents on the great circle from `start` to `end` (N, D): (N, count, D), ends included.
 
     Straight lines would pass through the middle, where a Gaussian of many dimensions has no samples (White 2016).
     """
@@ -198,7 +198,7 @@ def _softmax(logits: Array) -> Array:
 
 
 def _neighbourhoods(made: ImageSet, real: ImageSet, yardsticks: Yardsticks) -> list[Finding]:
-    """Return precision, recall, density and coverage by the data set's classifiers."""
+    """Precision, recall, density and coverage by the data set's classifiers."""
     extractors = yardsticks.networks.get("classifier", [])
     if not extractors:
         return [missing("precision", "the data set has no classifier; run `sgad classifier`")]

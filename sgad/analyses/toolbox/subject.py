@@ -108,7 +108,7 @@ class Subject:
         return (array + np.float32(1)) / np.float32(2) if self.config.pixel_range == "symmetric" else array
 
     def clips(self, split: str | None = None, count: int | None = None) -> Floats:
-        """Return real images (N, C, H, W) or event clips (N, T, C, H, W) in [0, 1], a fixed random subset."""
+        """Real images (N, C, H, W) or event clips (N, T, C, H, W) in [0, 1], a fixed random subset."""
         stored = self.stored(split)
         chosen = stored.random_subset(count or self.num)
         return chosen.read(np.arange(len(chosen))).astype(np.float32) / np.float32(255)

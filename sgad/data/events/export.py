@@ -16,7 +16,7 @@ _DURATION_US = 315_000
 
 
 def colour_frames(frames: NDArray[Any]) -> Images:
-    """Return uint8 (..., H, W, 3) of frames (..., 2, H, W): ON red, OFF blue, the largest count in full."""
+    """Uint8 (..., H, W, 3) of frames (..., 2, H, W): ON red, OFF blue, the largest count in full."""
     counts = np.asarray(frames, np.float32)
     strength = np.clip(counts / max(float(np.quantile(counts, 0.999)), 1e-6), 0, 1)
     off, on = strength[..., 0, :, :], strength[..., 1, :, :]

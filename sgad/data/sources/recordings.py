@@ -115,7 +115,7 @@ def _split(tree: Tree, names: list[str], classes: tuple[str, ...], description: 
 
 
 def decode_recordings(root: Path, description: DatasetConfig, names: list[str]) -> Frames:
-    """Return float32 (n, T, 2, H, W) of some recordings: denoised, binned, resized."""
+    """Float32 (n, T, 2, H, W) of some recordings: denoised, binned, resized."""
     side = description.shape[1] if description.shape is not None else 28
     return np.stack(
         [

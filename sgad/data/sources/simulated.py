@@ -38,7 +38,7 @@ def _split(name: str, split: RawSplit, data: RawData, description: DatasetConfig
 
 
 def record_images(description: DatasetConfig, task: _Task) -> Frames:
-    """Return float32 (n, T, 2, 28, 28) of some images, recorded, written and read as N-MNIST's files are."""
+    """Float32 (n, T, 2, 28, 28) of some images, recorded, written and read as N-MNIST's files are."""
     split, start, images = task
     frames = []
     for index, image in enumerate(images, start):

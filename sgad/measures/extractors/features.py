@@ -28,7 +28,7 @@ class Features:
         return len(self.values)
 
     def parts(self, count: int) -> "list[Features]":
-        """Return `count` equal parts in order; what is over at the end is left out."""
+        """`count` equal parts in order; what is over at the end is left out."""
         size = len(self) // count
         return [
             Features(

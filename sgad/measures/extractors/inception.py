@@ -31,7 +31,7 @@ BYTES_PER_IMAGE = 40_000_000
 
 
 def resize_tf1(images: Tensor, size: int = SIZE) -> Tensor:
-    """Return (B, C, size, size) by TensorFlow 1's bilinear rule: output pixel i reads at i * in / size.
+    """(B, C, size, size) by TensorFlow 1's bilinear rule: output pixel i reads at i * in / size.
 
     Lines first, then columns: the same products in the same order as torch-fidelity's, from far fewer source
     pixels.

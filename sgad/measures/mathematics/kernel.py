@@ -43,7 +43,7 @@ class SubsetDistance:
 
 
 def polynomial_kernel(x: Array, y: Array) -> Array:
-    """Return (x y' / d + 1)^3 for x (m, d) and y (n, d): shape (m, n)."""
+    """(x y' / d + 1)^3 for x (m, d) and y (n, d): shape (m, n)."""
     product: Array = x @ y.T
     product /= x.shape[1]
     product += 1

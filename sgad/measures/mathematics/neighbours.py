@@ -39,7 +39,7 @@ class Neighbourhoods:
 
 
 def squared_distances(x: Array, y: Array) -> Array:
-    """Return |x_i - y_j|^2 for x (m, d) and y (n, d): shape (m, n).
+    """|x_i - y_j|^2 for x (m, d) and y (n, d): shape (m, n).
 
     Below the rounding of the expanded square the result is exactly 0, so that copies are found as copies.
     """

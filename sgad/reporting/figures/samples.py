@@ -83,7 +83,7 @@ def _column_width(columns: int) -> float:
 def _picture_sheet(
     rows: int, columns: int, gap: float = 0.03, lines: int = 1, lines_beside: int = 1
 ) -> tuple["Figure", Any]:
-    """Return axes for pictures, with room for titles of so many lines above and beside them."""
+    """Axes for pictures, with room for titles of so many lines above and beside them."""
     side, title = 0.1 + 0.12 * lines_beside, 0.1 + 0.12 * lines
     width = side + 0.03 + min((PAGE - side - 0.03) / columns, _column_width(columns)) * columns
     height = 0.03 + title + rows * (1 + gap) * (width - side - 0.03) / columns

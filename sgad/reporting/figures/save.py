@@ -20,7 +20,7 @@ def write_figures(experiment: "ExperimentConfig", results_dir: Path | str = "res
 
 
 def figure_jobs(stored: Stored, kinds: Sequence[str]) -> list[tuple[str, str]]:
-    """Return (kind, data set) of every figure asked for."""
+    """(kind, data set) of every figure asked for."""
     return [(kind, dataset) for dataset in dict.fromkeys(stored.runs["dataset"]) for kind in kinds]
 
 

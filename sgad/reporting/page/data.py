@@ -50,7 +50,7 @@ class Embedder:
 
 
 def data_uri(content: bytes, media_type: str) -> str:
-    """Return content as a data URI."""
+    """Content as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
@@ -173,7 +173,7 @@ def integer(value: Any) -> int | None:
 
 
 def script_json(content: Any) -> str:
-    """Return JSON that may stand inside a script element: no character of it can end the element."""
+    """JSON that may stand inside a script element: no character of it can end the element."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

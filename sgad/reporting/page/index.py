@@ -29,7 +29,7 @@ class Best:
     label: str
     value: str
     metric: str
-    #: Whether it has seeds enough for a verdict; else it only leads.
+    #: Whether it and another row have seeds enough for a verdict; else it only leads.
     is_told: bool
     picture: Path
 
@@ -133,7 +133,7 @@ def best_of(stored: Stored, summary: "pd.DataFrame", dataset: str) -> Best | Non
         return None
     metric = metric_info(str(here["metric"].iloc[0]))
     rows = here[here["metric"] == metric.key]
-    rows = rows[rows["n"] == rows["n"].max()] if (rows["n"] > 1).any() else rows
+    rows = rows[rows["n"] > 1] if (rows["n"] > 1).any() else rows
     row = rows_of(rows.sort_values("mean", ascending=not metric.higher_is_better))[0]
     runs = stored.runs
     seeds = runs[(runs["dataset"] == dataset) & (runs["model"] == row.model) & (runs["variant"] == row.variant)]["seed"]
@@ -142,7 +142,7 @@ def best_of(stored: Stored, summary: "pd.DataFrame", dataset: str) -> Best | Non
         label=model_labels(here, stored.captions)[row.model, row.variant],
         value=spread_text(row.mean, row.std if math.isfinite(row.std) else 0.0, row.n, metric),
         metric=metric.label,
-        is_told=row.n >= MIN_SEEDS,
+        is_told=row.n >= MIN_SEEDS and (rows["n"] >= MIN_SEEDS).sum() > 1,
         picture=stored.picture(run_name(dataset, row.model, row.variant, int(seeds.iloc[0]))),
     )
 

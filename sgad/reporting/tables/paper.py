@@ -20,7 +20,7 @@ DISTANCES = ("fid_inception_clean", "fad_fsvae", "fad_eval", "cfd")
 
 
 def paper_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions) -> Table:
-    """Return reported rows above reproduced ones; no column holds both, and no column two protocols."""
+    """Reported rows above reproduced ones; no column holds both, and no column two protocols."""
     figures = [figure for figure in read_reported() if figure.metric == "fid" and figure.dataset in DATASETS]
     models = summary[~summary["model"].map(is_baseline) & (summary["n"] > 0)]
     reproduced = [

@@ -63,7 +63,7 @@ def results_tables(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capt
 
 
 def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Captions, dataset: str) -> Table:
-    """Return models against metrics on one data set; reported, reproduced and baselines in blocks apart."""
+    """Models against metrics on one data set; reported, reproduced and baselines in blocks apart."""
     here = summary[summary["dataset"] == dataset]
     # What only baselines were measured by, the memorisation check, stands in the caption: it is no column of a comparison.
     metrics = [metric_info(key) for key in dict.fromkeys(here[~here["model"].map(is_baseline)]["metric"])]
@@ -104,7 +104,7 @@ def results_table(summary: "pd.DataFrame", runs: "pd.DataFrame", captions: Capti
 
 
 def spread_text(mean: float, std: float, n: int, metric: MetricInfo) -> str:
-    """Return "12.3 ± 0.4 (n = 5)"; without ± for one seed, "–" for none."""
+    """Text such as "12.3 ± 0.4 (n = 5)"; without ± for one seed, "–" for none."""
     if n == 0 or math.isnan(mean):
         return ABSENT
     if n == 1:
@@ -113,7 +113,7 @@ def spread_text(mean: float, std: float, n: int, metric: MetricInfo) -> str:
 
 
 def runs_text(row: Row) -> str:
-    """Return "3" if all listed runs completed, else for example "1 of 3 (1 diverged, 1 absent)"."""
+    """Text such as "3" if all listed runs completed, else for example "1 of 3 (1 diverged, 1 absent)"."""
     others = [f"{getattr(row, ending)} {ending}" for ending in ENDINGS[1:] if getattr(row, ending)]
     return f"{row.completed} of {row.runs} ({', '.join(others)})" if others else f"{row.runs}"
 
@@ -233,7 +233,7 @@ def _sources(figures: list[Reported], here: "pd.DataFrame") -> str:
 
 
 def results_csv(summary: "pd.DataFrame") -> str:
-    """Return reproduced and reported figures in full precision, told apart by the column `source`."""
+    """Reproduced and reported figures in full precision, told apart by the column `source`."""
     columns = [*_SUMMARY_COLUMNS, *_REPORTED_COLUMNS]
     rows = [[*row, "reproduced", "", "", ""] for row in summary[list(_SUMMARY_COLUMNS)].to_numpy().tolist()]
     for dataset in dict.fromkeys(summary["dataset"]):
