@@ -206,7 +206,7 @@ def test_snakemake_makes_a_report_of_its_own_with_captions_and_categories(finish
         assert f'"{category}"' in page
     for text in (
         "curves",
-        "Colour and dashes tell the models apart",
+        "colour and dashes tell the models apart",
         "Reported figures are other people",
         "works offline",
     ):

@@ -102,7 +102,8 @@ def health_figure(stored: Stored, dataset: str) -> "Figure | None":
 
 CURVES_FIGURE = FigureKind(
     key="curves",
-    title="Training curves, one line a run; panels that reach beyond 20 are logarithmic beyond 1",
+    title="Training curves, one line a run: colour and dashes tell the models apart;"
+    " panels that reach beyond 20 are logarithmic beyond 1",
     draw=curves_figure,
     place=1,
 )
