@@ -4,8 +4,11 @@ A page asks for one with a line `<!-- generated: NAME -->`. MkDocs calls `on_con
 """
 
 import inspect
+import os
 import re
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,11 @@ from sgad.models.discriminators import Discriminator, SganDiscriminator
 from sgad.models.generators import Generator, SganGenerator, SwganGenerator
 from sgad.models.registry import build_discriminator, build_generator
 from sgad.names import label_of
+from sgad.reporting.page.index import INDEX, write_reports
+from sgad.store.stored import REFERENCE
 
+#: Pictures that a page links to instead of holding them.
+_LINKED = re.compile(r'src="([^":]+\.(?:webp|png|gif))"')
 _MARKER = re.compile(r"^<!-- generated: ([\w-]+) -->$", re.MULTILINE)
 #: Written by others at their own pace: in the menu once they exist.
 _OPTIONAL = ("training.md", "reliability.md", "claims.md")
@@ -43,6 +50,30 @@ def on_config(config: Any) -> Any:
 
 def _pages(entry: Any) -> list[str]:
     return [page for page in entry.values() if isinstance(page, str)] if isinstance(entry, dict) else [entry]
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Put the pages of the reference and their index below reports/ of the site."""
+    add_reports(Path(config["docs_dir"]).parent / "results" / REFERENCE, Path(config["site_dir"]) / "reports")
+
+
+def add_reports(reference: Path, target: Path, names: Sequence[str] = ()) -> None:
+    """Make the pages of the reference's experiments (all, or the named ones) in `target`, with the pictures that they link to.
+
+    Own results of whoever builds the site are not shown.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
+        (results / REFERENCE).mkdir()
+        for source in sorted(reference.iterdir()):
+            if not names or source.name in names:
+                (results / REFERENCE / source.name).symlink_to(source.resolve())
+        write_reports((), results)
+        for page in (results / INDEX, *sorted(results.glob("experiments/*/report.html"))):
+            for name in (page.name, *_LINKED.findall(page.read_text(encoding="utf-8"))):
+                place = Path(os.path.normpath(page.parent / name)).relative_to(results)
+                (target / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(results / place, target / place)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

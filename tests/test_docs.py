@@ -52,6 +52,16 @@ def test_figures_that_pages_show_are_drawn_from_the_reference_as_it_is(repositor
         assert sources[f"{experiment}/{kind}/{dataset}"] == source, "run `make docs-figures`"
 
 
+def test_the_site_has_the_pages_of_the_reference(repository: Path, tmp_path: Path) -> None:
+    generate.add_reports(repository / "results/reference", tmp_path / "reports", ["quick"])
+    index = (tmp_path / "reports/index.html").read_text(encoding="utf-8")
+    assert 'href="experiments/quick/report.html"' in index
+    assert "Reference." in (tmp_path / "reports/experiments/quick/report.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'src="([^"]+)"', index)
+    assert pictures
+    assert all((tmp_path / "reports" / name).is_file() for name in pictures)
+
+
 def test_generated_references_name_every_key_and_command() -> None:
     configuration = generate.configuration()
     for key in RunConfig.model_fields:
