@@ -169,7 +169,7 @@ def name_threads(rows: "pd.DataFrame", own: Mapping[str, str], reference: Mappin
 
 
 def compare(own: Stored, reference: Stored) -> Verification:
-    """Compare two stored experiments; pure, apart from reading nothing.
+    """Compare two stored experiments; reads no files.
 
     Raises
     ------

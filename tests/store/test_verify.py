@@ -189,11 +189,21 @@ def test_the_command_says_its_verdict_and_exits_with_it(
     assert "equal to the bit" in (both / "experiments/fake/verify.md").read_text()
 
     own = both / "experiments/fake/metrics.csv"
-    own.write_text(own.read_text().replace("digits,sgad,quick,snn,4,0,cfd,2", "digits,sgad,quick,snn,4,0,cfd,99992"))
+    frame = pd.read_csv(own, keep_default_na=False, dtype={"value": str})
+    is_broken = (
+        (frame["dataset"] == "digits")
+        & (frame["model"] == "sgad")
+        & (frame["metric"] == "cfd")
+        & (frame["value"] != "")
+    )
+    frame.loc[is_broken, "value"] = [str(float(value) + 1000) for value in frame.loc[is_broken, "value"]]
+    frame.to_csv(own, index=False)
     with pytest.raises(SystemExit) as ended:
         main(["verify", str(path), "--results", str(both), "--brief"])
     out = capsys.readouterr()
-    assert ended.value.code == (0 if "within" in out.out and "differs" not in out.out else 1)
+    assert ended.value.code == 1
+    assert "fake differs from the reference: 2 of " in out.out
+    assert "does not reproduce the reference" in out.err
 
 
 def test_the_table_has_a_row_for_every_value(both: Path) -> None:
